@@ -1,0 +1,8 @@
+"""Asking several people to agree to one exact text."""
+
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    name = "approvals"
+    default_auto_field = "django.db.models.BigAutoField"

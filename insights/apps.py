@@ -1,0 +1,8 @@
+"""Readings of the ledger and of the numbers."""
+
+from django.apps import AppConfig
+
+
+class InsightsConfig(AppConfig):
+    name = "insights"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,8 @@
+"""What happened: append-only events, one hash chain an agency."""
+
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    name = "ledger"
+    default_auto_field = "django.db.models.BigAutoField"
