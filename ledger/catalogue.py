@@ -1,0 +1,162 @@
+"""Every event there is: its name (`subject.verbed`) and the schema of its facts.
+
+One list feeds the audit trail, timelines, reactions and everything that leaves the house. Facts hold ids and small
+values; no text that a person wrote about a person belongs here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from ledger.chain import canonical
+
+ID = {"type": "string", "format": "uuid"}
+IDS = {"type": "array", "items": ID}
+WORD = {"type": "string", "maxLength": 120}
+WORDS = {"type": "array", "items": WORD}
+LINE = {"type": "string", "maxLength": 500}  # a reason that staff gave, a title that staff chose
+COUNT = {"type": "integer", "minimum": 0}
+NUMBER = {"type": "number"}
+FLAG = {"type": "boolean"}
+INSTANT = {"type": "string", "maxLength": 40}
+DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+SEVERITY = {"type": "integer", "minimum": 1, "maximum": 4}  # 1 is the worst
+COUNTS = {"type": "object", "additionalProperties": COUNT}
+
+
+def maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def facts(**properties: dict[str, Any]) -> dict[str, Any]:
+    """A closed object in which every fact is required; an absent value is null, said aloud."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+        "additionalProperties": False,
+    }
+
+
+CATALOGUE: dict[str, dict[str, Any]] = {
+    # tenants
+    "agency.created": facts(slug=WORD),
+    "brand.created": facts(slug=WORD),
+    "account.connected": facts(network=WORD, account_handle=WORD),
+    "invitation.sent": facts(role=WORD, side=WORD, brands=IDS),
+    "invitation.accepted": facts(seat_id=ID),
+    "seat.created": facts(side=WORD, role=WORD),
+    "seat.revoked": facts(reason=WORD, ended=COUNTS),
+    # permissions
+    "role.granted": facts(seat_id=ID, role=WORD, brand_ids=IDS, reason=LINE, ends_at=maybe(INSTANT)),
+    "role.withdrawn": facts(seat_id=ID, role=WORD, reason=LINE),
+    "key.issued": facts(prefix=WORD, needs=WORDS, brand_ids=IDS, expires_at=maybe(INSTANT)),
+    "key.revoked": facts(prefix=WORD, reason=LINE),
+    # approvals
+    "approval.requested": facts(about_kind=WORD, about_id=ID, digest=DIGEST, stages=WORDS),
+    "approval.decided": facts(about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST),
+    "approval.granted": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
+    "approval.rejected": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
+    "approval.voided": facts(about_kind=WORD, about_id=ID, digest=DIGEST, reason=LINE),
+    "approval.spent": facts(about_kind=WORD, about_id=ID, digest=DIGEST, spent_on=ID),
+    # alerting
+    "rota.created": facts(name=WORD),
+    "escalation_policy.created": facts(name=WORD, steps=COUNT),
+    "contact_method.added": facts(seat_id=ID, transport=WORD),
+    "page.raised": facts(cause_kind=WORD, cause_id=ID, severity=SEVERITY, policy_id=ID),
+    "page.escalated": facts(step=COUNT, notified=IDS),
+    "page.notification_sent": facts(notification_id=ID, seat_id=ID, transport=WORD),
+    "page.notification_failed": facts(notification_id=ID, seat_id=ID, transport=WORD, permanent=FLAG),
+    "page.acknowledged": facts(step=COUNT),
+    "page.resolved": facts(reason=LINE),
+    "page.exhausted": facts(steps=COUNT),
+    "alarm.raised": facts(check=WORD, count=COUNT),
+    # readiness
+    "plan.published": facts(name=WORD, number=COUNT),
+    "message.added": facts(title=WORD, kind=WORD, digest=DIGEST),
+    "message.approved": facts(digest=DIGEST, expires_at=INSTANT),
+    # publishing
+    "post.scheduled": facts(account_id=ID, scheduled_at=INSTANT, lane=WORD),
+    "posts.imported": facts(count=COUNT, import_id=ID),
+    "post.sending": facts(account_id=ID, attempt_id=ID, digest=DIGEST),
+    "post.published": facts(account_id=ID, attempt_id=maybe(ID), external_id=WORD),
+    "post.failed": facts(account_id=ID, attempt_id=ID, reason=WORD),
+    "post.became_unknown": facts(account_id=ID, attempt_id=ID, reason=WORD),
+    "post.needs_human": facts(account_id=ID, attempt_id=ID, reason=WORD),
+    "post.held": facts(account_id=ID, reason=WORD),
+    "post.released": facts(account_id=ID, scheduled_at=INSTANT),
+    "post.rescheduled": facts(account_id=ID, scheduled_at=INSTANT),
+    "post.rewritten": facts(account_id=ID, scheduled_at=INSTANT),
+    "post.cancelled": facts(account_id=ID, reason=LINE),
+    "post.takedown_requested": facts(account_id=ID, reason=LINE),
+    "post.taken_down": facts(account_id=ID, attempts=COUNT),
+    "post.takedown_failed": facts(account_id=ID, reason=WORD),
+    "pause.started": facts(scope=WORD, scope_id=ID, kind=WORD, reason=LINE, epoch=COUNT),
+    "pause.became_effective": facts(scope=WORD, epoch=COUNT),
+    "pause.lifted": facts(scope=WORD, reason=LINE, held=COUNT),
+    # incidents
+    "incident.opened": facts(reference=WORD, kind=WORD, severity=SEVERITY, cause_kind=maybe(WORD), cause_id=maybe(ID)),
+    "incident.activated": facts(severity=SEVERITY, plan_version_id=maybe(ID), pause_id=maybe(ID)),
+    "incident.contained": facts(note=LINE),
+    "incident.resolved": facts(note=LINE),
+    "incident.reopened": facts(reason=LINE),
+    "incident.stood_down": facts(reason=WORD, note=LINE),
+    "incident.put_under_review": facts(postmortem_id=ID),
+    "incident.closed": facts(note=LINE),
+    "incident.severity_changed": facts(before=SEVERITY, after=SEVERITY, reason=LINE),
+    "incident.noted": facts(note_id=ID),
+    "duty.assigned": facts(duty=WORD, seat_id=maybe(ID)),
+    "task.added": facts(title=WORD, due_at=maybe(INSTANT)),
+    "task.completed": facts(title=WORD, outcome=WORD),
+    "clock.started": facts(kind=WORD, due_at=INSTANT),
+    "clock.met": facts(kind=WORD, seconds_left=NUMBER),
+    "clock.breached": facts(kind=WORD),
+    "statement.drafted": facts(title=WORD, version=COUNT, digest=DIGEST),
+    "statement.revised": facts(version=COUNT, digest=DIGEST),
+    "statement.submitted": facts(version=COUNT, digest=DIGEST, approval_id=ID),
+    "statement.approved": facts(version=COUNT, digest=DIGEST),
+    "statement.sent_back": facts(version=COUNT, digest=DIGEST),
+    "statement.released": facts(version=COUNT, digest=DIGEST, post_ids=IDS, fast_lane=FLAG),
+    "statement.published": facts(version=COUNT, post_ids=IDS),
+    "statement.withdrawn": facts(version=COUNT, reason=LINE),
+    "postmortem.drafted": facts(events=COUNT),
+    "postmortem.edited": facts(section=WORD),
+    "postmortem.released": facts(lessons=COUNT),
+    # listening
+    "source.added": facts(kind=WORD, name=WORD),
+    "mentions.ingested": facts(source_id=ID, new=COUNT, known=COUNT, edited=COUNT, first_at=INSTANT, last_at=INSTANT),
+    "signal.raised": facts(kind=WORD, severity_hint=COUNT, observed=NUMBER, expected=NUMBER, starts_at=INSTANT),
+    "signal.grew": facts(severity_hint=COUNT, observed=NUMBER, expected=NUMBER),
+    "signal.watched": facts(reason=LINE),
+    "signal.handled": facts(reason=LINE),
+    "signal.activated": facts(reason=LINE, incident_id=ID),
+    "signal.dismissed": facts(reason=LINE),
+    # insights
+    "report.shared": facts(expires_at=INSTANT),
+    "job.replayed": facts(handler=WORD),
+}
+
+_VALIDATORS = {name: Draft202012Validator(schema) for name, schema in CATALOGUE.items()}
+
+
+class UnknownEvent(KeyError):
+    """No event of this name is in the catalogue."""
+
+
+class WrongFacts(ValueError):
+    """The facts do not fit the event's schema; a defect of the action that recorded it."""
+
+
+def check_facts(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts as plain JSON values; raise UnknownEvent or WrongFacts."""
+    if name not in _VALIDATORS:
+        raise UnknownEvent(name)
+    plain: dict[str, Any] = json.loads(canonical(given))
+    problems = [error.message for error in _VALIDATORS[name].iter_errors(plain)]
+    if problems:
+        raise WrongFacts(f"{name}: {'; '.join(problems)}")
+    return plain

@@ -1,0 +1,66 @@
+"""The built-in roles: names for sets of needs. `side` says who may hold one: staff of the agency, or the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from permissions.needs import Need
+
+Side = Literal["staff", "client"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    name: str
+    label: str
+    side: Side
+    rank: int  # nobody grants a role above the highest they hold
+    needs: frozenset[Need]
+
+
+READ = frozenset(
+    {
+        Need.AGENCY_READ, Need.APPROVALS_READ, Need.BRANDS_READ, Need.INCIDENTS_READ, Need.MENTIONS_READ,
+        Need.MESSAGES_READ, Need.PAGES_READ, Need.PAUSES_READ, Need.PLANS_READ, Need.POSTS_READ, Need.REPORTS_READ,
+        Need.ROTAS_READ, Need.SEATS_READ, Need.SIGNALS_READ, Need.STATEMENTS_READ,
+    }
+)  # fmt: skip
+RESPOND = READ | {
+    Need.INCIDENTS_NOTE, Need.PAGES_ACKNOWLEDGE, Need.PAUSES_START, Need.SIGNALS_REVIEW, Need.STATEMENTS_DRAFT,
+    Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE,
+}  # fmt: skip
+MANAGE = RESPOND | {
+    Need.MESSAGES_WRITE, Need.POSTS_RELEASE, Need.POSTS_SCHEDULE, Need.SOURCES_WRITE, Need.MENTIONS_INGEST,
+    Need.STATEMENTS_RELEASE, Need.APPROVALS_DECIDE,
+}  # fmt: skip
+LEAD = MANAGE | {
+    Need.ACCOUNTS_CONNECT, Need.AUDIT_READ, Need.INCIDENTS_CLOSE, Need.INCIDENTS_CONTAIN, Need.INCIDENTS_RESOLVE,
+    Need.INCIDENTS_REVIEW, Need.INCIDENTS_STAND_DOWN, Need.INCIDENTS_STEER, Need.PAUSES_LIFT, Need.PLANS_PUBLISH,
+    Need.POSTS_TAKE_DOWN, Need.REPORTS_SHARE, Need.ROTAS_WRITE,
+}  # fmt: skip
+ADMIN = LEAD | {
+    Need.BRANDS_CREATE, Need.INVITATIONS_SEND, Need.JOBS_READ, Need.JOBS_REPLAY, Need.KEYS_ISSUE, Need.ROLES_GRANT,
+    Need.SEATS_REVOKE,
+}  # fmt: skip
+CLIENT_VIEW = frozenset(
+    {
+        Need.APPROVALS_READ, Need.BRANDS_READ, Need.INCIDENTS_READ, Need.POSTS_READ, Need.PAUSES_READ,
+        Need.REPORTS_READ, Need.STATEMENTS_READ,
+    }
+)  # fmt: skip
+
+ROLES: dict[str, Role] = {
+    role.name: role
+    for role in (
+        Role("owner", "Owner", "staff", 100, frozenset(Need)),
+        Role("admin", "Administrator", "staff", 90, frozenset(ADMIN)),
+        Role("crisis_lead", "Crisis lead", "staff", 70, frozenset(LEAD)),
+        Role("account_manager", "Account manager", "staff", 50, frozenset(MANAGE)),
+        Role("responder", "Responder", "staff", 40, frozenset(RESPOND)),
+        Role("analyst", "Analyst", "staff", 30, READ | {Need.AUDIT_READ}),
+        Role("integration", "Integration", "staff", 20, frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
+        Role("client_approver", "Client approver", "client", 10, CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}),
+        Role("client_viewer", "Client viewer", "client", 5, CLIENT_VIEW),
+    )
+}
