@@ -1,5 +1,10 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class RoofConfig(AppConfig):
     name = "crisisapi"
+
+    def ready(self) -> None:
+        # Handlers, reactions and revocation lines register themselves when their rooms are read.
+        autodiscover_modules("actions", "jobs", "reactions")

@@ -223,6 +223,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/v1/agencies/\{agency\}",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "permissions.schema.add_problem",
+    ],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

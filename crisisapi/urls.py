@@ -1,0 +1,46 @@
+"""Every route. Inside an agency each app lists its own in `api.routes`."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+import permissions.api
+import tenants.api
+
+handler400 = "core.http.problems.handler400"
+handler403 = "core.http.problems.handler403"
+handler404 = "core.http.problems.handler404"
+handler500 = "core.http.problems.handler500"
+
+
+def alive(_request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(_request: HttpRequest) -> HttpResponse:
+    """The process answers and so does Postgres; Redis may be away without harm."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok"})
+
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+for app in (tenants.api, permissions.api):
+    for prefix, viewset, basename in app.routes:
+        router.register(prefix, viewset, basename=basename)
+
+urlpatterns = [
+    path("healthz", alive),
+    path("readyz", ready),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
+    path("docs/redoc/", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("v1/invitations/accept", tenants.api.AcceptInvitation.as_view(), name="accept-invitation"),
+    path("v1/agencies/<slug:agency>/", include(router.urls)),
+]

@@ -1,0 +1,153 @@
+"""Agencies, the brands they look after, the people who do it, and the accounts they do it with."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pgtrigger
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from core.ids import uuid7
+from core.sealed import SealedJSONField, SealedTextField
+from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
+from permissions.needs import Need
+from tenants.states import SEAT_LIFECYCLE, SeatStage
+
+NEEDS = [(need.value, need.label) for need in Need]
+
+
+class Agency(models.Model):
+    """A tenant. Global: signing in looks it up by its slug before any wall stands."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        permissions = NEEDS
+
+
+class People(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A person, who may sit in several agencies. Global: holds nothing that belongs to one of them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField()
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+    # There are no superusers: guardian and Django ask, and the answer is always no.
+    is_superuser: ClassVar[bool] = False
+    is_staff: ClassVar[bool] = False
+
+    objects: ClassVar[People] = People()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(Lower("email"), name="an_address_belongs_to_one_person")]
+
+    def get_full_name(self) -> str:
+        return self.name
+
+
+class Brand(TenantRow):
+    """A client's brand: the door that grants open."""
+
+    brand_path = "id"
+
+    slug = models.SlugField(max_length=40)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    locale = models.CharField(max_length=12, default="en")
+    sector = models.CharField(max_length=60, default="", blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        permissions = NEEDS
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "slug"], name="a_slug_names_one_brand_of_an_agency"),
+        ]
+
+
+class SocialAccount(TenantRow):
+    """A brand's account on a network. Its credentials are sealed and no answer ever shows them."""
+
+    brand_path = "brand_id"
+
+    brand = TenantKey(Brand)
+    network = models.CharField(max_length=32)
+    handle = models.CharField(max_length=120)
+    credentials = SealedJSONField(default=dict, blank=True)
+    connected_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "network", "handle"], name="an_agency_connects_an_account_once"
+            ),
+        ]
+
+
+class SeatQuerySet(TenantQuerySet["Seat"]):
+    def active(self) -> SeatQuerySet:
+        return self.filter(stage=SeatStage.ACTIVE)
+
+
+class Seat(TenantRow):
+    """A person in an agency. `auth_epoch` is read on every request, so that revocation is immediate."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="seats")
+    side = models.CharField(max_length=6, choices=[("staff", "Staff"), ("client", "Client")])
+    stage = models.CharField(max_length=8, choices=SeatStage.choices, default=SeatStage.ACTIVE)
+    auth_epoch = models.PositiveIntegerField(default=1)
+    locale = models.CharField(max_length=12, default="en")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, default="", blank=True)
+    ended_counts = models.JSONField(default=dict)
+
+    objects: ClassVar[TenantManager[Any]] = TenantManager.of(SeatQuerySet)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agency", "user"], condition=Q(stage="ACTIVE"), name="a_person_has_one_live_seat_in_an_agency"
+            ),
+            models.CheckConstraint(
+                name="an_ended_seat_says_when_and_why",
+                condition=Q(stage="ACTIVE") | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
+            ),
+        ]
+        triggers = [pgtrigger.FSM(name="seat_moves", field="stage", transitions=SEAT_LIFECYCLE.pairs())]
+
+
+class Invitation(TenantRow):
+    """An offer of a seat, bound to an address, for 72 hours. The secret travels by e-mail and is stored hashed."""
+
+    email = models.EmailField()
+    side = models.CharField(max_length=6)
+    role = models.CharField(max_length=40)
+    brand_ids = ArrayField(models.UUIDField(), default=list, blank=True)
+    secret_sha256 = models.CharField(max_length=64)
+    token_to_send = SealedTextField(null=True)  # until the e-mail is out
+    inviter = TenantKey(Seat, null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    voided_at = models.DateTimeField(null=True)
