@@ -2,8 +2,7 @@
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
-
-from core.walls import raise_walls
+from django.utils.module_loading import import_string
 
 
 class CoreConfig(AppConfig):
@@ -11,5 +10,6 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # After the last app's tables exist; raising walls twice changes nothing.
-        post_migrate.connect(raise_walls, dispatch_uid="core.raise_walls")
+        # After the last app's tables exist; raising walls twice changes nothing. By name, because its module holds
+        # models, which cannot be read while the apps are still being gathered.
+        post_migrate.connect(import_string("core.walls.raise_walls"), dispatch_uid="core.raise_walls")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +19,7 @@ from core.failpoints import failpoint
 from core.ids import uuid7
 from core.refusals import NotFound, Refusal
 from core.wall import wall
-from jobs.handlers import HANDLERS, Ghost, Handler, Run, TryAgain
+from jobs.handlers import HANDLERS, Ghost, Run, TryAgain
 from jobs.models import Job, JobState
 from jobs.nudge import nudge_on_commit
 
@@ -35,6 +37,18 @@ class NotReplayable(Refusal):
     title = "Only a dead job can be replayed."
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A job to be written: what, once for which key, for whom, and when."""
+
+    handler: str
+    key: str
+    agency_id: UUID | None
+    at: datetime
+    args: dict[str, Any] = field(default_factory=dict)
+    order_key: str = ""
+
+
 def later(
     handler: str,
     *,
@@ -43,40 +57,48 @@ def later(
     at: datetime,
     args: dict[str, Any] | None = None,
     order_key: str = "",
-) -> Job | None:
-    """Have `handler` run at `at`, once for `key`; written in the caller's transaction.
+) -> bool:
+    """Have `handler` run at `at`, once for `key`; written in the caller's transaction. Says whether it was new.
 
-    While a job of the same handler and key is pending, nothing is added and None is returned: the pending one will
-    see what this caller saw, because it starts after this transaction. `args` are ids and small values. Jobs with the
-    same `order_key` run one after the other in the order they were written.
+    While a job of the same handler and key is waiting, nothing is added: the waiting one will see what this caller
+    saw, because it starts after this transaction. One that has begun does not count. `args` are ids and small
+    values. Jobs with the same `order_key` run one after the other, in the order they were written.
     """
+    return later_many([Wish(handler, key, agency_id, at, args or {}, order_key)]) == 1
+
+
+def later_many(wishes: Sequence[Wish]) -> int:
+    """`later` for many at once, in three queries; returns how many were new."""
     if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("later() belongs in the transaction of its cause.")
-    declared = HANDLERS[handler]
-    job = Job(
-        id=uuid7(),
-        handler=handler,
-        key=key,
-        agency_id=agency_id,
-        args=args or {},
-        queue=declared.queue,
-        order_key=order_key,
-        due_at=at,
-        max_attempts=declared.max_attempts,
-        created_at=at,
-    )
-    # A pending job that is already claimed may have read the world before this change, so it does not count.
+        raise transaction.TransactionManagementError("Jobs are written in the transaction of their cause.")
+    jobs = [
+        Job(
+            id=uuid7(),
+            handler=wish.handler,
+            key=wish.key,
+            agency_id=wish.agency_id,
+            args=wish.args,
+            queue=HANDLERS[wish.handler].queue,
+            order_key=wish.order_key,
+            due_at=wish.at,
+            max_attempts=HANDLERS[wish.handler].max_attempts,
+            created_at=wish.at,
+        )
+        for wish in wishes
+    ]
+    # A claimed job may have read the world before this change: it gives up its key, and a new one takes it.
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE jobs_job SET key = key || '#' || id WHERE handler = %s AND key = %s AND state = 'READY' "
-            "AND lease_token IS NOT NULL",
-            [handler, key],
+            "UPDATE jobs_job SET key = left(key, 160) || '#' || id WHERE state = 'READY' AND lease_token IS NOT NULL "
+            "AND (handler, key) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+            [[job.handler for job in jobs], [job.key for job in jobs]],
         )
-    written = Job.objects.bulk_create([job], ignore_conflicts=True)
-    if not Job.objects.filter(pk=written[0].pk).exists():
-        return None
-    nudge_on_commit(job)
-    return job
+    Job.objects.bulk_create(jobs, ignore_conflicts=True)
+    written = set(Job.objects.filter(pk__in=[job.pk for job in jobs]).values_list("pk", flat=True))
+    for job in jobs:
+        if job.pk in written:
+            nudge_on_commit(job)
+    return len(written)
 
 
 def move(handler: str, *, key: str, at: datetime) -> bool:
@@ -143,14 +165,10 @@ def run_job(*, job_id: UUID, handler_name: str, at: datetime) -> bool:
     if row is None:
         return False
     failpoint(f"jobs.after_claim:{handler_name}")
-    run = Run(job_id, row[0], _json(row[1]), row[2], token, at, handler)
+    run = Run(job_id, row[0], json.loads(row[1]), row[2], token, at, handler)
     with structlog.contextvars.bound_contextvars(job=str(job_id), handler=handler_name, attempt=run.attempt):
         _attempt(run)
     return True
-
-
-def _json(value: Any) -> dict[str, Any]:
-    return dict(connection.ops.connection.Database.types.json.json.loads(value)) if isinstance(value, str) else value
 
 
 def _attempt(run: Run) -> None:
@@ -244,7 +262,3 @@ def purge_jobs(*, before: datetime, limit: int = 5_000) -> int:
     """Forget finished jobs in a small batch; dead and interrupted ones stay until a person has seen them."""
     old = Job.objects.filter(state__in=[JobState.DONE, JobState.CANCELLED], finished_at__lt=before)
     return Job.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
-
-
-def handler_of(name: str) -> Handler:
-    return HANDLERS[name]

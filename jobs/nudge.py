@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from functools import partial
 from threading import Lock
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,7 +16,8 @@ from celery import Celery, current_app
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.pools import producers
 from redis.exceptions import RedisError
 
 from jobs.handlers import HANDLERS
@@ -65,24 +65,21 @@ def ring(job_id: UUID, queue: str, handler: str) -> bool:
     lease = HANDLERS[handler].lease.total_seconds()
     try:
         app: Celery = current_app._get_current_object()
-        with app.connection_for_write(transport_options=_fast_options()) as connection:
+        broker = app.connection_for_write(transport_options={**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **FAST})
+        with producers[broker].acquire(block=True, timeout=1) as producer:
             app.send_task(
                 "jobs.run_job",
                 kwargs={"job_id": str(job_id), "handler": handler},
                 queue=queue,
-                connection=connection,
+                producer=producer,
                 retry=False,
                 ignore_result=True,
                 time_limit=max(lease - 1, 1),
                 soft_time_limit=max(lease * 0.8, 1),
             )
-    except (OperationalError, RedisError, OSError) as error:
+    except (OperationalError, LimitExceeded, RedisError, OSError) as error:
         breaker.note(worked=False)
         log.warning("nudge_failed", error=type(error).__name__)
         return False
     breaker.note(worked=True)
     return True
-
-
-def _fast_options() -> dict[str, Any]:
-    return {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **FAST}

@@ -25,7 +25,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from core.http import idempotency
 from core.http.preconditions import etag_of, require_match
-from core.refusals import Invalid, NotAllowed
+from core.refusals import Invalid, NotAllowed, NotFound
 from core.wall import wall
 from permissions import gate
 from permissions.gate import Caller
@@ -57,6 +57,7 @@ class HouseViewSet(GenericViewSet[Any]):
     lookup_field = "pk"
 
     request: Request
+    keyed: idempotency.KeyedRequest | None = None
 
     @classmethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -82,33 +83,35 @@ class HouseViewSet(GenericViewSet[Any]):
         self.standing.enter_context(wall(self.caller.agency_id))
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_TIMEOUT_MS)])
-        need = self.needs[self.action] if self.action in self.needs else None
+        need = self.needs[self.action]
         if need is not None and not gate.anywhere(self.caller, need):
             raise NotAllowed(need=need.value)
         self._recall_answer(request)
 
     def _recall_answer(self, request: Request) -> None:
-        self.answer_to: idempotency.Begun | None = None
-        key = request.headers.get("Idempotency-Key")
         if request.method != "POST":
             return
+        key = idempotency.key_of(request)
         if key is None:
             if self.action in self.key_required:
-                raise Invalid("This call needs an Idempotency-Key.", header="Idempotency-Key")
+                raise Invalid("This call needs an Idempotency-Key.", header=idempotency.HEADER)
             return
-        begun = idempotency.begin(
+        keyed = idempotency.KeyedRequest(
             agency_id=self.caller.agency_id,
             principal=str(self.caller.actor),
             method="POST",
-            route=request.path,
+            route=request.get_full_path(),
             key=key,
-            body=request.data,
+            body_sha256=idempotency.digest_of(self.spoken(request)),
         )
-        if begun.stored is not None:
-            stored = begun.stored
-            headers = {**stored.headers, "Idempotent-Replayed": "true"}
-            raise _Replayed(Response(stored.body, status=stored.status, headers=headers))
-        self.answer_to = begun
+        stored = idempotency.begin(keyed)
+        if stored is not None:
+            raise _Replayed(idempotency.replayed(stored))
+        self.keyed = keyed
+
+    def spoken(self, request: Request) -> Any:
+        """What was said in the body, for telling a repeated request from another one."""
+        return request.data
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _Replayed):
@@ -117,10 +120,9 @@ class HouseViewSet(GenericViewSet[Any]):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        begun = getattr(self, "answer_to", None)
-        if begun is not None and codes.is_success(response.status_code):
+        if self.keyed is not None and codes.is_success(response.status_code):
             kept = {name: value for name, value in response.headers.items() if name in ("ETag", "Location")}
-            idempotency.finish(begun, status=response.status_code, headers=kept, body=response.data, at=self.now)
+            idempotency.finish(self.keyed, status=response.status_code, headers=kept, body=response.data, at=self.now)
         return response
 
     def after_commit(self, response: Any) -> Any:
@@ -133,6 +135,10 @@ class HouseViewSet(GenericViewSet[Any]):
     def caller(self) -> Caller:
         caller: Caller = self.request.auth
         return caller
+
+    @property
+    def agency_id(self) -> UUID:
+        return self.caller.agency_id
 
     @property
     def now(self) -> datetime:
@@ -151,10 +157,18 @@ class HouseViewSet(GenericViewSet[Any]):
     def get_queryset(self) -> QuerySet[Any]:
         return gate.visible(self.rows(), to=self.caller, need=self.sees)
 
-    def subject(self) -> Any:
-        """The object of the URL: 404 when the caller may not see it, 403 when they lack this action's need on it."""
-        obj = self.get_object()
+    def subject(self, *, seen: bool = False) -> Any:
+        """The object of the URL: 404 when the caller may not see it, 403 when they lack this action's need on it.
+
+        `seen=True` locks the row and demands the version that the caller saw: 428 without If-Match, 412 when stale.
+        """
+        rows = self.get_queryset().filter(pk=self.kwargs["pk"])
+        obj = (rows.select_for_update(of=("self",)) if seen else rows).first()
+        if obj is None:
+            raise NotFound
         self.require(self.needs[self.action], obj)
+        if seen:
+            require_match(self.request, etag_of(obj))
         return obj
 
     def require(self, need: Need | None, obj: Model | None) -> None:
@@ -177,10 +191,6 @@ class HouseViewSet(GenericViewSet[Any]):
         serializer.is_valid(raise_exception=True)
         wanted: dict[str, Any] = serializer.validated_data
         return wanted
-
-    def match(self, obj: Any) -> None:
-        """The caller must have seen this version of the object: 428 without If-Match, 412 when it is stale."""
-        require_match(self.request, etag_of(obj))
 
     def show(
         self, obj: Any, shape: type[BaseSerializer[Any]] | None = None, *, status: int = codes.HTTP_200_OK

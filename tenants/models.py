@@ -92,7 +92,7 @@ class SocialAccount(TenantRow):
     brand = TenantKey(Brand)
     network = models.CharField(max_length=32)
     handle = models.CharField(max_length=120)
-    credentials = SealedJSONField(default=dict, blank=True)
+    credentials = SealedJSONField(null=True)
     connected_at = models.DateTimeField()
 
     class Meta:
