@@ -1,0 +1,10 @@
+"""The only door to hosts that a user chose: webhooks, pages, platforms with their own address, feeds.
+
+`vet()` when the address is saved, `request()` or `post()` when it is called; both judge by the same rules, because a
+name may point elsewhere by then.
+"""
+
+from core.outbound.client import Answer, OutboundFailed, post, request
+from core.outbound.vetting import OutboundRefused, Target, vet, vet_headers
+
+__all__ = ["Answer", "OutboundFailed", "OutboundRefused", "Target", "post", "request", "vet", "vet_headers"]
