@@ -49,11 +49,15 @@ def wall(agency_id: UUID) -> Iterator[None]:
         with scope(agency=agency_id):
             yield
     finally:
-        # In a failed transaction nothing can be said to Postgres, and its rollback takes the setting back anyway.
-        if connection.connection is not None and (
-            connection.connection.info.transaction_status == TransactionStatus.INTRANS
-        ):
+        if _can_still_speak():
             _tell_postgres("")
+
+
+def _can_still_speak() -> bool:
+    """In a failed transaction, or one that will be rolled back, the rollback itself takes the setting back."""
+    if connection.needs_rollback or connection.connection is None:
+        return False
+    return bool(connection.connection.info.transaction_status == TransactionStatus.INTRANS)
 
 
 def _tell_postgres(agency: str) -> None:

@@ -16,6 +16,8 @@ from crisisapi.service_urls import celery_broker, django_database, service_url
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = os.environ.get("CRISISAPI_PRODUCTION", "") == "1"
 DEBUG = False
+# Guardian and sign-in know people by their address; the unique index is on its lower case.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 
 def secret(name: str) -> str:
@@ -239,6 +241,7 @@ EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "") == "1"
 EMAIL_TIMEOUT = 10
+OPERATOR_EMAIL = os.environ.get("OPERATOR_EMAIL", "")
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "crisisapi@localhost")
 HEARTBEAT_URL = os.environ.get("HEARTBEAT_URL", "")
 MOOD_SCORER = os.environ.get("MOOD_SCORER", "vader")
@@ -248,7 +251,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+STATIC_ROOT = os.environ.get("STATIC_ROOT")  # where collectstatic puts files in production
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 LOGGING_CONFIG = "logging.config.dictConfig"
