@@ -38,7 +38,8 @@ FRAMING_HEADERS = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "via", "proxy-authorization", "proxy-connection", "forwarded", "x-forwarded-for",
     "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-aws-ec2-metadata-token",
-    "x-aws-ec2-metadata-token-ttl-seconds", "metadata", "metadata-flavor", "x-google-metadata-request", "x-http-method-override"
+    "x-aws-ec2-metadata-token-ttl-seconds", "metadata", "metadata-flavor", "x-google-metadata-request",
+    "x-http-method-override",
 })  # fmt: skip
 # Names that we set ourselves and that a user's own header must not imitate.
 OUR_HEADERS = frozenset({"authorization", "cookie", "content-type", "user-agent"})
