@@ -1,0 +1,17 @@
+"""Tables of the crisis itself: the incident and its work, the statements, and what was learned."""
+
+from incidents.models.incident import Clock, Duty, Incident, Note, ReferenceCounter, Task
+from incidents.models.postmortem import PostMortem
+from incidents.models.statement import Statement, StatementVersion
+
+__all__ = [
+    "Clock",
+    "Duty",
+    "Incident",
+    "Note",
+    "PostMortem",
+    "ReferenceCounter",
+    "Statement",
+    "StatementVersion",
+    "Task",
+]

@@ -1,0 +1,106 @@
+"""Stages of incidents, statements, tasks and post-mortems, and the moves between them."""
+
+from django.db.models import TextChoices
+
+from core.lifecycle import Lifecycle
+
+
+class Stage(TextChoices):
+    """Where an incident stands."""
+
+    ASSESSING = "ASSESSING", "Assessing"
+    ACTIVE = "ACTIVE", "Active"
+    CONTAINED = "CONTAINED", "Contained"
+    RESOLVED = "RESOLVED", "Resolved"
+    UNDER_REVIEW = "UNDER_REVIEW", "Under review"
+    CLOSED = "CLOSED", "Closed"
+    STOOD_DOWN = "STOOD_DOWN", "Stood down"
+
+
+INCIDENT_LIFECYCLE = Lifecycle(
+    activate=({Stage.ASSESSING}, Stage.ACTIVE),
+    stand_down=({Stage.ASSESSING}, Stage.STOOD_DOWN),
+    contain=({Stage.ACTIVE}, Stage.CONTAINED),
+    resolve=({Stage.CONTAINED}, Stage.RESOLVED),
+    reopen=({Stage.CONTAINED, Stage.RESOLVED, Stage.UNDER_REVIEW}, Stage.ACTIVE),
+    put_under_review=({Stage.RESOLVED}, Stage.UNDER_REVIEW),
+    close=({Stage.UNDER_REVIEW}, Stage.CLOSED),
+)
+
+# While an incident stands here, people work on it: duties, tasks, severity and drafts may change.
+OPEN_STAGES = frozenset({Stage.ASSESSING, Stage.ACTIVE, Stage.CONTAINED})
+# While an incident stands here, words go out to the public.
+RUNNING_STAGES = frozenset({Stage.ACTIVE, Stage.CONTAINED})
+
+
+class StandDownReason(TextChoices):
+    FALSE_ALARM = "false_alarm", "False alarm"
+    INDIVIDUAL_CARE = "individual_care", "Handled person by person"
+    OTHER = "other", "Other"
+
+
+class TaskStage(TextChoices):
+    OPEN = "OPEN", "Open"
+    DONE = "DONE", "Done"
+    SKIPPED = "SKIPPED", "Skipped"
+
+
+TASK_LIFECYCLE = Lifecycle(
+    complete=({TaskStage.OPEN}, TaskStage.DONE),
+    skip=({TaskStage.OPEN}, TaskStage.SKIPPED),
+)
+
+
+class ClockKind(TextChoices):
+    ACKNOWLEDGE = "acknowledge", "Somebody has taken it"
+    FIRST_WORDS = "first_words", "First public words"
+    UPDATE = "update", "Next update"
+
+
+class NoteKind(TextChoices):
+    NOTE = "note", "Note"
+    DECISION = "decision", "Decision"
+
+
+class StatementStage(TextChoices):
+    """Where a statement stands; the stage is that of its newest version."""
+
+    DRAFT = "DRAFT", "Draft"
+    IN_APPROVAL = "IN_APPROVAL", "In approval"
+    APPROVED = "APPROVED", "Approved"
+    RELEASED = "RELEASED", "Released"
+    PUBLISHED = "PUBLISHED", "Published"
+    WITHDRAWN = "WITHDRAWN", "Withdrawn"
+
+
+STATEMENT_LIFECYCLE = Lifecycle(
+    revise=({StatementStage.DRAFT, StatementStage.IN_APPROVAL, StatementStage.APPROVED}, StatementStage.DRAFT),
+    submit=({StatementStage.DRAFT}, StatementStage.IN_APPROVAL),
+    approve=({StatementStage.IN_APPROVAL}, StatementStage.APPROVED),
+    send_back=({StatementStage.IN_APPROVAL, StatementStage.APPROVED}, StatementStage.DRAFT),
+    release=({StatementStage.APPROVED}, StatementStage.RELEASED),
+    publish=({StatementStage.RELEASED}, StatementStage.PUBLISHED),
+    withdraw=(
+        {StatementStage.DRAFT, StatementStage.IN_APPROVAL, StatementStage.APPROVED, StatementStage.RELEASED},
+        StatementStage.WITHDRAWN,
+    ),
+)
+
+# A crisis does not end while words are on their way: asked for, agreed, or released and not yet out.
+UNSENT_STAGES = frozenset({StatementStage.IN_APPROVAL, StatementStage.APPROVED, StatementStage.RELEASED})
+
+
+class StatementKind(TextChoices):
+    STATEMENT = "statement", "Statement"
+    HOLDING = "holding", "Holding statement"
+
+
+class PostMortemStage(TextChoices):
+    DRAFT = "DRAFT", "Draft"
+    RELEASED = "RELEASED", "Released"
+
+
+POSTMORTEM_LIFECYCLE = Lifecycle(
+    release=({PostMortemStage.DRAFT}, PostMortemStage.RELEASED),
+    reopen=({PostMortemStage.RELEASED}, PostMortemStage.DRAFT),
+)
