@@ -89,8 +89,12 @@ class TenantQuerySet(models.QuerySet[Row]):
     """Query sets of tenant rows."""
 
     def locked(self, row_id: UUID) -> Row:
-        """Load one row and hold it until the transaction ends; raises NotFound (404) when it is not here."""
-        row = self.select_for_update(of=("self",)).filter(pk=row_id).first()
+        """Load one row and hold it until the transaction ends; raises NotFound (404) when it is not here.
+
+        FOR NO KEY UPDATE: keys never change, and the stronger lock would wait for the foreign-key checks that another
+        transaction makes at its commit, while that one holds the ledger's head: a deadlock.
+        """
+        row = self.select_for_update(of=("self",), no_key=True).filter(pk=row_id).first()
         if row is None:
             raise NotFound
         return row

@@ -163,7 +163,7 @@ class HouseViewSet(GenericViewSet[Any]):
         `seen=True` locks the row and demands the version that the caller saw: 428 without If-Match, 412 when stale.
         """
         rows = self.get_queryset().filter(pk=self.kwargs["pk"])
-        obj = (rows.select_for_update(of=("self",)) if seen else rows).first()
+        obj = (rows.select_for_update(of=("self",), no_key=True) if seen else rows).first()
         if obj is None:
             raise NotFound
         self.require(self.needs[self.action], obj)

@@ -184,7 +184,7 @@ def accept_invitation(*, token: str, name: str, password: str, at: datetime) -> 
         raise InvitationDead
     with wall(agency_id):
         invitation: Invitation | None = (
-            Invitation.objects.select_for_update(of=("self",)).filter(pk=invitation_id).first()
+            Invitation.objects.select_for_update(of=("self",), no_key=True).filter(pk=invitation_id).first()
         )
         if invitation is None or not _still_good(invitation, secret, at):
             raise InvitationDead
@@ -253,7 +253,7 @@ def revoke_seat(*, seat_id: UUID, reason: str, by: Actor, at: datetime) -> Seat:
         .active()
         .filter(pk__in=Grant.objects.all().live().filter(role="owner", brand=None).values("seat_id"))
         .order_by("pk")
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
     )
     seat: Seat = Seat.objects.locked(seat_id)
     if seat.stage == "ENDED":

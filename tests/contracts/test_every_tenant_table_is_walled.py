@@ -1,0 +1,86 @@
+"""The database's catalogue tells whether the wall stands round every table, not the code that meant to raise it."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.db import connection, transaction
+
+from core.walls import OWN_ROWS, composite_name, raise_walls, tenant_keys, walled_models
+
+pytestmark = pytest.mark.django_db
+
+# Tables that belong to no agency, each with its reason.
+GLOBAL = {
+    "auth_group": "Django's, unused",
+    "auth_group_permissions": "Django's, unused",
+    "auth_permission": "the names of needs",
+    "django_content_type": "the names of tables",
+    "django_migrations": "the history of the schema",
+    "django_session": "a person's session, before an agency is chosen",
+    "account_emailaddress": "a person's address",
+    "account_emailconfirmation": "a person's address",
+    "usersessions_usersession": "a person's session",
+    "guardian_userobjectpermission": "guardian's generic table, always empty",
+    "guardian_groupobjectpermission": "guardian's generic table, always empty",
+    "tenants_user": "a person may sit in several agencies",
+    "tenants_agency": "looked up by its slug before a wall can stand",
+    "jobs_job": "ids only; workers read it across agencies",
+}
+WALLED_BY_HAND = {"core_idempotentanswer"}
+
+
+def tables() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {row[0] for row in cursor.fetchall()}
+
+
+def test_every_table_is_walled_or_on_the_list_of_global_ones() -> None:
+    walled = {model._meta.db_table for model in walled_models()} | WALLED_BY_HAND
+    assert tables() == walled | set(GLOBAL)
+
+
+def test_every_walled_table_forces_row_security_with_the_restrictive_policy() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_policies p ON p.tablename = c.relname "
+            "WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.permissive = 'RESTRICTIVE' "
+            "AND p.cmd = 'ALL' AND p.roles = '{public}' "
+            "AND p.qual LIKE '%current_setting(''app.agency''%' AND p.with_check = p.qual"
+        )
+        forced = {row[0] for row in cursor.fetchall()}
+    assert forced == {model._meta.db_table for model in walled_models()} | WALLED_BY_HAND
+    assert "app.agency" in OWN_ROWS
+
+
+def test_every_key_between_tenant_tables_is_composite() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, conrelid::regclass::text, confrelid::regclass::text, array_length(conkey, 1) "
+            "FROM pg_constraint WHERE contype = 'f'"
+        )
+        keys = {name: (table, target, width) for name, table, target, width in cursor.fetchall()}
+    walled = {model._meta.db_table for model in walled_models()}
+    for model in walled_models():
+        for key in tenant_keys(model):
+            name = composite_name(model._meta.db_table, key.column)
+            assert keys[name] == (model._meta.db_table, key.related_model._meta.db_table, 2)
+    single = [name for name, (table, target, width) in keys.items() if {table, target} <= walled and width != 2]
+    assert single == [], "ordinary foreign keys pass over row-level security"
+
+
+def test_raising_the_walls_again_changes_nothing() -> None:
+    with transaction.atomic():
+        raise_walls()
+        raise_walls()
+
+
+def test_the_application_role_is_bound_by_the_wall() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False, False)
+
+
+def test_no_tenant_model_is_unmanaged() -> None:
+    assert all(model._meta.managed for model in apps.get_models() if getattr(model, "walled", False))
