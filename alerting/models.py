@@ -48,7 +48,7 @@ class ContactMethod(TenantRow):
             ),
             models.CheckConstraint(
                 name="only_a_removed_way_has_no_address",
-                condition=Q(removed_at=None, address__isnull=False) | Q(removed_at__isnull=False, address=None),
+                condition=Q(removed_at=None, address__isnull=False) | Q(removed_at__isnull=False, address__isnull=True),
             ),
         ]
 
