@@ -15,7 +15,7 @@ class CannotMove(Refusal):
 
 
 class Lifecycle:
-    """The moves of one kind of thing: `verb=({from, …}, to)`. Pure data; the database trigger is built from `pairs()`."""
+    """The moves of one kind of thing: `verb=({from, …}, to)`. Pure data; the trigger has the same `pairs()`."""
 
     def __init__(self, **moves: tuple[set[str], str]) -> None:
         self.moves = moves

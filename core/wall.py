@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.apps import apps
@@ -116,13 +116,13 @@ class TenantManager(models.Manager[Row]):
         agency = get_scope().get("agency")
         if agency is None:
             return DisabledQuerySet(self.model, using=self._db, missing_scopes={"agency"})  # type: ignore[no-any-return]
-        rows: TenantQuerySet[Row] = self._queryset_class(self.model, using=self._db, hints=self._hints)
+        rows: TenantQuerySet[Row] = self._queryset_class(self.model, using=self._db, hints=self._hints)  # type: ignore[attr-defined]
         return rows.filter(agency_id=agency)
 
-    @classmethod
-    def of(cls, queryset_class: type[TenantQuerySet[Any]]) -> Self:
+    @staticmethod
+    def of(queryset_class: type[TenantQuerySet[Any]]) -> TenantManager[Any]:
         """A manager with the filters of `queryset_class`, reached through `.all()`."""
-        manager = cls()
+        manager: TenantManager[Any] = TenantManager()
         manager._queryset_class = queryset_class
         return manager
 

@@ -47,9 +47,7 @@ def raise_walls(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
             cursor.execute(statement)
 
 
-def _row_security(
-    here: list[type[models.Model]], policies: set[tuple[str, ...]], forced: set[str]
-) -> list[str]:
+def _row_security(here: list[type[models.Model]], policies: set[tuple[str, ...]], forced: set[str]) -> list[str]:
     statements = []
     for table in (m._meta.db_table for m in here):
         if table not in forced:

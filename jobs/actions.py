@@ -129,9 +129,7 @@ def replay_job(*, job_id: UUID, agency_id: UUID, at: datetime) -> Job:
         raise NotReplayable("A job of the same kind and key is already waiting.", state=job.state)
     job.state, job.attempts, job.due_at = JobState.READY, 0, at
     job.lease_token = job.lease_until = job.finished_at = job.nudged_at = None
-    job.save(
-        update_fields=["state", "attempts", "due_at", "lease_token", "lease_until", "finished_at", "nudged_at"]
-    )
+    job.save(update_fields=["state", "attempts", "due_at", "lease_token", "lease_until", "finished_at", "nudged_at"])
     nudge_on_commit(job)
     return job
 

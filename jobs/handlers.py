@@ -17,7 +17,7 @@ class Undeclared(TypeError):
 
 
 class Ghost(Exception):
-    """This run lost its lease: somebody else has the job now, and whatever this run wrote is rolled back."""
+    """The run has lost its lease: somebody else has the job now, and whatever this run wrote is rolled back."""
 
 
 class TryAgain(Exception):

@@ -56,5 +56,7 @@ class Job(models.Model):
                 condition=Q(state__in=["DEAD", "INTERRUPTED"]),
                 name="operators_ask_for_dead_letters",
             ),
-            models.Index(fields=["finished_at"], condition=Q(state__in=["DONE", "CANCELLED"]), name="purge_asks_for_old"),
+            models.Index(
+                fields=["finished_at"], condition=Q(state__in=["DONE", "CANCELLED"]), name="purge_asks_for_old"
+            ),
         ]

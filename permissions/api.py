@@ -80,7 +80,10 @@ class Grants(ReadViews):
 class KeyView(serializers.ModelSerializer[ApiKey]):
     class Meta:
         model = ApiKey
-        fields = ["id", "seat", "name", "prefix", "needs", "brand_ids", "created_at", "expires_at", "revoked_at", "last_used_at"]  # fmt: skip
+        fields = [
+            "id", "seat", "name", "prefix", "needs", "brand_ids", "created_at", "expires_at", "revoked_at",
+            "last_used_at",
+        ]  # fmt: skip
 
 
 class IssuedKeyView(KeyView):

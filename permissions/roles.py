@@ -60,7 +60,9 @@ ROLES: dict[str, Role] = {
         Role("responder", "Responder", "staff", 40, frozenset(RESPOND)),
         Role("analyst", "Analyst", "staff", 30, READ | {Need.AUDIT_READ}),
         Role("integration", "Integration", "staff", 20, frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
-        Role("client_approver", "Client approver", "client", 10, CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}),
+        Role(
+            "client_approver", "Client approver", "client", 10, CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}
+        ),
         Role("client_viewer", "Client viewer", "client", 5, CLIENT_VIEW),
     )
 }

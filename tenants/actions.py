@@ -88,9 +88,7 @@ def create_agency(
 
 
 @transaction.atomic
-def create_brand(
-    *, slug: str, name: str, time_zone: str, locale: str, sector: str, by: Actor, at: datetime
-) -> Brand:
+def create_brand(*, slug: str, name: str, time_zone: str, locale: str, sector: str, by: Actor, at: datetime) -> Brand:
     """Add a brand to the agency."""
     if Brand.objects.filter(slug=slug).exists():
         raise SlugTaken(slug=slug)
@@ -175,7 +173,7 @@ def accept_invitation(*, token: str, name: str, password: str, at: datetime) -> 
 
     The token proves the address. A person who is known already keeps name and password.
     """
-    kind, agency_hex, invitation_hex, secret = (token.split("_", 3) + ["", "", "", ""])[:4]
+    kind, agency_hex, invitation_hex, secret = [*token.split("_", 3), "", "", "", ""][:4]
     try:
         agency_id, invitation_id = UUID(hex=agency_hex), UUID(hex=invitation_hex)
     except ValueError:
@@ -216,7 +214,9 @@ def accept_invitation(*, token: str, name: str, password: str, at: datetime) -> 
 def _still_good(invitation: Invitation, secret: str, at: datetime) -> bool:
     right = hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest(), invitation.secret_sha256)
     open_ = invitation.accepted_at is None and invitation.voided_at is None and invitation.expires_at > at
-    inviter_sits = invitation.inviter_id is None or Seat.objects.all().active().filter(pk=invitation.inviter_id).exists()
+    inviter_sits = (
+        invitation.inviter_id is None or Seat.objects.all().active().filter(pk=invitation.inviter_id).exists()
+    )
     return right and open_ and inviter_sits
 
 

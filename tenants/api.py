@@ -109,7 +109,10 @@ class SeatView(serializers.ModelSerializer[Seat]):
 
     class Meta:
         model = Seat
-        fields = ["id", "name", "email", "side", "stage", "locale", "time_zone", "created_at", "ended_at", "end_reason", "ended_counts"]  # fmt: skip
+        fields = [
+            "id", "name", "email", "side", "stage", "locale", "time_zone", "created_at", "ended_at", "end_reason",
+            "ended_counts",
+        ]  # fmt: skip
 
 
 class Goodbye(Shape):

@@ -97,9 +97,7 @@ class SocialAccount(TenantRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["agency", "network", "handle"], name="an_agency_connects_an_account_once"
-            ),
+            models.UniqueConstraint(fields=["agency", "network", "handle"], name="an_agency_connects_an_account_once"),
         ]
 
 

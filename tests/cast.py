@@ -1,5 +1,6 @@
 """The same few people everywhere. Agency North: Ana owns it, Lea leads crises, Bo manages one brand, Cy approves for
-that brand's client, Dee is on call. Agency South: Eve, the outsider."""
+that brand's client, Dee is on call. Agency South: Eve, the outsider.
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from tests.cast import Person, add_account, add_brand, found_agency, seat_person, walled
 from tenants.models import Agency, Brand, SocialAccount
+from tests.cast import Person, add_account, add_brand, found_agency, seat_person, walled
 
 
 def pytest_configure() -> None:
@@ -41,9 +41,7 @@ def now() -> datetime:
 def north(db: None, now: datetime) -> North:
     agency = found_agency("north", "Agency North", now)
     aurora, borealis = add_brand(agency, "aurora", now), add_brand(agency, "borealis", now)
-    return North(
-        agency, aurora, borealis, add_account(aurora, "@aurora", now), add_account(borealis, "@borealis", now)
-    )
+    return North(agency, aurora, borealis, add_account(aurora, "@aurora", now), add_account(borealis, "@borealis", now))
 
 
 @pytest.fixture
@@ -53,7 +51,7 @@ def south(db: None, now: datetime) -> Agency:
 
 @pytest.fixture
 def inside_north(north: North) -> Callable[[], AbstractContextManager[None]]:
-    """`with inside_north():` — a transaction inside Agency North's wall."""
+    """Opens a transaction inside Agency North's wall."""
     return partial(walled, north.agency)
 
 

@@ -85,7 +85,9 @@ class Client:
     def _good(self, answer: httpx.Response) -> Any:
         if answer.is_success:
             return answer.json() if answer.content else None
-        raise Unexpected(f"{answer.request.method} {answer.request.url.path} -> {answer.status_code} {answer.text[:600]}")
+        raise Unexpected(
+            f"{answer.request.method} {answer.request.url.path} -> {answer.status_code} {answer.text[:600]}"
+        )
 
 
 def code_of(answer: httpx.Response) -> str | None:

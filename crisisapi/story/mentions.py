@@ -143,7 +143,7 @@ def normal_counts(
     rate *= np.repeat(np.exp(drift), 15)[:minutes]
     for _ in range(int(draw.poisson(0.5 * minutes / 1440.0))):
         begin, length = int(draw.integers(0, minutes)), int(draw.integers(20, 60))
-        rate[begin : begin + length] *= draw.uniform(1.2, 1.8)
+        rate[begin : begin + length] *= draw.uniform(1.15, 1.6)
     scatter = 0.1
     return draw.poisson(rate * draw.gamma(1.0 / scatter, scatter, minutes)).astype(np.int64)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -62,7 +62,7 @@ class MailServer:
         self.mail = Arrivals()
         self._controller = Controller(_Mailbox(self.mail), hostname="127.0.0.1", port=port)
 
-    def __enter__(self) -> MailServer:
+    def __enter__(self) -> Self:
         self._controller.start()
         return self
 
@@ -105,7 +105,7 @@ class HookReceiver:
         self.calls = arrivals = Arrivals()
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 arrivals.add(json.loads(body or b"{}"))
                 self.send_response(204)
@@ -121,7 +121,7 @@ class HookReceiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/pages"
 
-    def __enter__(self) -> HookReceiver:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

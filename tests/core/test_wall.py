@@ -9,8 +9,8 @@ from django_scopes.exceptions import ScopeError
 
 from core.wall import WallError, every_agency, inside, wall
 from tenants.models import Agency, Brand, SocialAccount
-from tests.conftest import North
 from tests.cast import add_brand
+from tests.conftest import North
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +98,12 @@ def test_the_setting_is_gone_after_a_failure(north: North) -> None:
         with pytest.raises(ZeroDivisionError), transaction.atomic(), wall(north.agency.pk):
             _ = 1 / 0
         assert setting() is None
-        with pytest.raises(ProgrammingError), transaction.atomic(), wall(north.agency.pk), connection.cursor() as cursor:
+        with (
+            pytest.raises(ProgrammingError),
+            transaction.atomic(),
+            wall(north.agency.pk),
+            connection.cursor() as cursor,
+        ):
             cursor.execute("SELECT nonsense")
         assert setting() is None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -53,12 +52,13 @@ def where(run: Run) -> None:
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
+def fresh() -> None:
     seen.clear()
-    yield
 
 
-def write(handler: str, *, key: str = "k", agency_id: UUID | None = None, at: datetime | None = None, **more: Any) -> bool:
+def write(
+    handler: str, *, key: str = "k", agency_id: UUID | None = None, at: datetime | None = None, **more: Any
+) -> bool:
     with transaction.atomic():
         return later(handler, key=key, agency_id=agency_id, at=at or timezone.now(), **more)
 

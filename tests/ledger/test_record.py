@@ -91,7 +91,7 @@ def test_the_database_refuses_to_change_history(north: North, statement: str) ->
 @pytest.mark.parametrize(
     "tampering",
     [
-        "UPDATE ledger_event SET facts = '{\"slug\": \"y\"}' WHERE seq = 3",
+        'UPDATE ledger_event SET facts = \'{"slug": "y"}\' WHERE seq = 3',
         "UPDATE ledger_event SET actor_name = 'somebody' WHERE seq = 2",
         "DELETE FROM ledger_event WHERE seq = 3",
         "DELETE FROM ledger_event WHERE seq = (SELECT max(seq) FROM ledger_event)",
