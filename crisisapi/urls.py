@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
+from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
-import permissions.api
-import tenants.api
+from tenants.api import AcceptInvitation
+
+STOREYS = [name for name in (
+    "tenants", "permissions", "approvals", "alerting", "connectors", "readiness", "publishing", "incidents", "listening",
+    "insights",
+) if find_spec(f"{name}.api")]
 
 handler400 = "core.http.problems.handler400"
 handler403 = "core.http.problems.handler403"
@@ -30,8 +37,8 @@ def ready(_request: HttpRequest) -> HttpResponse:
 
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
-for app in (tenants.api, permissions.api):
-    for prefix, viewset, basename in app.routes:
+for app in STOREYS:
+    for prefix, viewset, basename in import_string(f"{app}.api.routes"):
         router.register(prefix, viewset, basename=basename)
 
 urlpatterns = [
@@ -41,6 +48,6 @@ urlpatterns = [
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
-    path("v1/invitations/accept", tenants.api.AcceptInvitation.as_view(), name="accept-invitation"),
+    path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
     path("v1/agencies/<slug:agency>/", include(router.urls)),
 ]

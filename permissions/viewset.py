@@ -24,7 +24,9 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from core.http import idempotency
+from core.http.cursors import KeysetPagination
 from core.http.preconditions import etag_of, require_match
+from core.http.shapes import Shape
 from core.refusals import Invalid, NotAllowed, NotFound
 from core.wall import wall
 from permissions import gate
@@ -33,6 +35,7 @@ from permissions.needs import Need
 
 Row = TypeVar("Row", bound=Model)
 STATEMENT_TIMEOUT_MS = 15_000
+PAGING = frozenset({KeysetPagination.limit_param, KeysetPagination.cursor_param})
 
 
 class _Replayed(Exception):
@@ -192,6 +195,14 @@ class HouseViewSet(GenericViewSet[Any]):
         wanted: dict[str, Any] = serializer.validated_data
         return wanted
 
+    def asked(self, shape: type[Serializer[Any]]) -> dict[str, Any]:
+        """The query string, checked against its shape: 400 with each bad or unknown parameter; paging aside."""
+        said = {name: value for name, value in self.request.query_params.items() if name not in PAGING}
+        serializer = shape(data=said)
+        serializer.is_valid(raise_exception=True)
+        wanted: dict[str, Any] = serializer.validated_data
+        return wanted
+
     def show(
         self, obj: Any, shape: type[BaseSerializer[Any]] | None = None, *, status: int = codes.HTTP_200_OK
     ) -> Response:
@@ -211,10 +222,12 @@ class HouseViewSet(GenericViewSet[Any]):
 
 
 class ReadViews(HouseViewSet):
-    """List and retrieve, for resources that are read as they stand."""
+    """List and retrieve, for resources that are read as they stand. `asks` names what a list can be narrowed by."""
+
+    asks: ClassVar[type[Serializer[Any]]] = Shape
 
     def list(self, _request: Request, **_: Any) -> Response:
-        return self.show_page(self.get_queryset())
+        return self.show_page(self.get_queryset().filter(**self.asked(self.asks)))
 
     def retrieve(self, _request: Request, **_: Any) -> Response:
         return self.show(self.subject())
