@@ -151,7 +151,7 @@ class Page(TenantRow):
     step = models.PositiveSmallIntegerField(default=0)
     next_step_at = models.DateTimeField(null=True)  # what the timer is set to, for people; the job is the timer
     raised_at = models.DateTimeField()
-    acknowledged_by = TenantKey("tenants.Seat", null=True)
+    acknowledged_by = TenantKey("tenants.Seat", null=True)  # nobody, when a rule did it
     acknowledged_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
@@ -163,9 +163,8 @@ class Page(TenantRow):
             models.UniqueConstraint(fields=["agency", "cause_kind", "cause_id"], name="a_cause_raises_one_page"),
             models.CheckConstraint(name="a_page_is_of_severity_1_to_4", condition=Q(severity__gte=1, severity__lte=4)),
             models.CheckConstraint(
-                name="an_acknowledged_page_says_who_and_when",
-                condition=~Q(stage="ACKNOWLEDGED")
-                | (Q(acknowledged_by__isnull=False) & Q(acknowledged_at__isnull=False)),
+                name="an_acknowledged_page_says_when",
+                condition=~Q(stage="ACKNOWLEDGED") | Q(acknowledged_at__isnull=False),
             ),
         ]
         indexes = [

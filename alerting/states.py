@@ -30,7 +30,8 @@ class NotificationStage(TextChoices):
 
 
 NOTIFICATION_LIFECYCLE = Lifecycle(
-    send=({NotificationStage.QUEUED}, NotificationStage.SENT),
+    # A message that was on its way when it was given up has gone out all the same, and the row says so.
+    send=({NotificationStage.QUEUED, NotificationStage.FAILED, NotificationStage.DROPPED}, NotificationStage.SENT),
     fail=({NotificationStage.QUEUED}, NotificationStage.FAILED),
     drop=({NotificationStage.QUEUED}, NotificationStage.DROPPED),
 )

@@ -1,0 +1,96 @@
+"""Doors for machines: a step of a page, a notification, an invitation's letter."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+
+from alerting.actions import climb_page, drop_notification, note_failed, note_sent
+from alerting.models import Notification
+from alerting.queries import parcel_for
+from alerting.transports import Message, TransportError, deliver
+from core.actor import Actor
+from core.failpoints import failpoint
+from core.wall import inside
+from jobs.handlers import Run, TryAgain, job
+from tenants.actions import forget_token
+from tenants.models import Agency, Invitation
+
+ESCALATION = Actor.rule("escalation")
+
+
+@job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def climb(run: Run) -> None:
+    climb_page(page_id=UUID(run.args["page_id"]), step=run.args["step"], by=ESCALATION, at=run.at)
+
+
+@job("alerting.notify", queue="alerts", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
+def notify(run: Run) -> None:
+    """Send one notification. After a crash it is sent again, with the same id and reference."""
+    assert run.agency_id is not None  # noqa: S101 - written by queue_notifications
+    notification_id = UUID(run.args["notification_id"])
+    with inside(run.agency_id):
+        parcel = parcel_for(Notification.objects.found(notification_id))
+        if parcel is None:
+            drop_notification(notification_id=notification_id, at=run.at)
+            return
+    failpoint("alerting.before_delivery")
+    try:
+        deliver(parcel.transport, parcel.address, parcel.message)
+    except TransportError as problem:
+        if not problem.permanent and not run.last_attempt:
+            raise TryAgain(str(problem), after=problem.after) from problem
+        with inside(run.agency_id):
+            note_failed(
+                notification_id=notification_id,
+                problem=str(problem),
+                permanent=problem.permanent,
+                by=ESCALATION,
+                at=run.at,
+            )
+        return
+    failpoint("alerting.after_delivery")
+    with inside(run.agency_id):
+        note_sent(notification_id=notification_id, by=ESCALATION, at=run.at)
+
+
+@job(
+    "alerting.deliver_invitation",
+    queue="alerts",
+    semantics="at_least_once",
+    max_attempts=12,
+    lease=30,
+    transactional=False,
+)
+def deliver_invitation(run: Run) -> None:
+    """Mail the invitation's token to the address that it is for, then forget it."""
+    assert run.agency_id is not None  # noqa: S101 - written by queue_invitation_letter
+    with inside(run.agency_id):
+        invitation: Invitation = Invitation.objects.found(UUID(run.args["invitation_id"]))
+        agency = Agency.objects.get(pk=run.agency_id)
+        token = invitation.token_to_send
+    if token is None or invitation.expires_at <= run.at:  # sent before, void, or too late
+        return
+    try:
+        deliver("email", invitation.email, _letter(invitation, agency, token))
+    except TransportError as problem:
+        raise TryAgain(str(problem), after=problem.after) from problem
+    failpoint("alerting.after_letter")
+    with inside(run.agency_id):
+        forget_token(invitation_id=invitation.pk)
+
+
+def _letter(invitation: Invitation, agency: Agency, token: str) -> Message:
+    text = "\n".join(
+        [
+            f"{agency.name} offers you a seat as {invitation.role.replace('_', ' ')}.",
+            "",
+            f"To accept: POST {settings.PUBLIC_URL}/v1/invitations/accept with this token, your name and a password.",
+            "",
+            token,
+            "",
+            f"The offer ends at {invitation.expires_at:%Y-%m-%d %H:%M} UTC. Whoever has the token can take the seat.",
+        ]
+    )
+    return Message(invitation.pk, "", f"{agency.name} offers you a seat", text)

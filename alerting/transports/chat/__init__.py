@@ -1,0 +1,1 @@
+"""Chat and push services through Apprise: only those whose host is fixed."""

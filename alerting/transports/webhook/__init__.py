@@ -1,0 +1,1 @@
+"""A POST of JSON to a URL that the person chose."""
