@@ -63,7 +63,12 @@ def logging_config(*, json_lines: bool, level: str = "INFO") -> dict[str, Any]:
     ending: list[Processor] = (
         [structlog.processors.format_exc_info, _MaskedRenderer(structlog.processors.JSONRenderer(default=str))]
         if json_lines
-        else [_MaskedRenderer(structlog.dev.ConsoleRenderer(colors=False))]
+        # Plain tracebacks: pretty ones print local variables, and those are where the secrets are.
+        else [
+            _MaskedRenderer(
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+            )
+        ]
     )
     return {
         "version": 1,

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
+from django.utils import timezone
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.request import Request
@@ -84,7 +85,8 @@ class Probe(APIView):
 
     def get(self, _request: Request, what: str) -> Response:
         if what in RAISED:
-            raise RAISED[what]()
+            refused: Exception = RAISED[what]()
+            raise refused
         IdempotentAnswer.objects.count()
         sql(FAILING_SQL[what])
         return Response({})
@@ -103,9 +105,8 @@ class Probe(APIView):
 
 
 def store(principal: str) -> None:
-    sql(
-        "INSERT INTO core_idempotentanswer (principal, method, route, key, body_sha256, status, headers, created_at) "
-        f"VALUES ('{principal}', 'POST', '/', 'k', '', 200, '{{}}', now())"
+    IdempotentAnswer.objects.create(
+        principal=principal, method="POST", route="/", key="k", status=200, headers={}, created_at=timezone.now()
     )
 
 

@@ -70,8 +70,7 @@ def test_what_json_can_say_arrives_unchanged(value: Any) -> None:
 def test_any_bytes_are_either_read_as_python_reads_them_or_refused(raw: bytes) -> None:
     try:
         value = strict_json(raw)
-    except Refusal as refusal:
-        assert refusal.status == 400
+    except Refusal:
         return
     assert value == json.loads(raw)
 
@@ -123,9 +122,7 @@ def test_no_text_with_a_nul_or_half_a_pair_gets_in(text: str, where: int) -> Non
     ],
     ids=str,
 )
-def test_a_liberty_is_refused_and_its_place_is_named(
-    raw: bytes, refused: type[Refusal], facts: dict[str, Any]
-) -> None:
+def test_a_liberty_is_refused_and_its_place_is_named(raw: bytes, refused: type[Refusal], facts: dict[str, Any]) -> None:
     with pytest.raises(refused) as refusal:
         strict_json(raw)
     assert refusal.value.facts == facts

@@ -184,7 +184,9 @@ def test_a_defect_is_nobodys_problem_but_ours() -> None:
 
 
 def test_errors_of_a_whole_object_carry_the_objects_path() -> None:
-    detail = exceptions.ValidationError({"lead": {"non_field_errors": ["Both or none."]}, "tags": {"1": ["No."]}}).detail
+    detail = exceptions.ValidationError(
+        {"lead": {"non_field_errors": ["Both or none."]}, "tags": {"1": ["No."]}}
+    ).detail
     assert [(error["field"], error["detail"]) for error in flat_errors(detail)] == [
         ("lead", "Both or none."),
         ("tags.1", "No."),

@@ -36,7 +36,7 @@ def reseal(model: type[models.Model], scope: Scope) -> int:
     changed, last = 0, None
     while True:
         with scope():
-            rows = model._base_manager.order_by("pk").select_for_update(of=("self",))
+            rows = model._base_manager.order_by("pk").select_for_update(of=("self",), no_key=True)
             page = list((rows if last is None else rows.filter(pk__gt=last))[:BATCH])
             for row in page:
                 values = {column.attname: new for column in columns if (new := column.resealed(row)) is not None}
