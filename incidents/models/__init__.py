@@ -2,10 +2,11 @@
 
 from incidents.models.incident import Clock, Duty, Incident, Note, ReferenceCounter, Task
 from incidents.models.postmortem import PostMortem
-from incidents.models.statement import Statement, StatementVersion
+from incidents.models.statement import Delivery, Statement, StatementVersion
 
 __all__ = [
     "Clock",
+    "Delivery",
     "Duty",
     "Incident",
     "Note",

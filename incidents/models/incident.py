@@ -53,7 +53,9 @@ class Incident(TenantRow):
     stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.ASSESSING)
     cause_kind = models.CharField(max_length=48, default="", blank=True)
     cause_id = models.UUIDField(null=True)
+    plan_version = TenantKey("readiness.PlanVersion", null=True)
     plan = models.JSONField(default=dict)  # the frozen copy; empty when the brand had no plan
+    pause = TenantKey("publishing.Pause", null=True)
     opened_at = models.DateTimeField()
     # The first time each stage was reached; a reopened incident keeps them.
     activated_at = models.DateTimeField(null=True)

@@ -21,6 +21,7 @@ class Statement(TenantRow):
     kind = models.CharField(max_length=10, choices=StatementKind.choices, default=StatementKind.STATEMENT)
     stage = models.CharField(max_length=12, choices=StatementStage.choices, default=StatementStage.DRAFT)
     current_version = models.PositiveIntegerField(default=1)
+    message = TenantKey("readiness.Message", null=True)  # the library's text that took the fast lane
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
     published_at = models.DateTimeField(null=True)
@@ -45,6 +46,7 @@ class StatementVersion(TenantRow):
     number = models.PositiveIntegerField()
     payload = models.JSONField()
     digest = models.CharField(max_length=64)
+    approval = TenantKey("approvals.Approval", null=True)  # the newest request about these words
     author_seat_id = models.UUIDField(null=True)
     written_at = models.DateTimeField()
 
@@ -57,4 +59,22 @@ class StatementVersion(TenantRow):
                 name="a_versions_words_never_change",
                 fields=["statement", "number", "payload", "digest", "author_seat_id", "written_at"],
             ),
+        ]
+
+
+class Delivery(TenantRow):
+    """Which post carries a released statement to which account."""
+
+    brand_path = "brand_id"
+
+    brand = TenantKey("tenants.Brand")
+    statement = TenantKey(Statement)
+    version = TenantKey(StatementVersion)
+    account = TenantKey("tenants.SocialAccount")
+    post = TenantKey("publishing.Post")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["statement", "account"], name="a_statement_goes_to_an_account_once"),
+            models.UniqueConstraint(fields=["post"], name="a_post_carries_one_statement"),
         ]
