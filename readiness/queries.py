@@ -1,0 +1,27 @@
+"""What is in force, and what may go out without asking again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from approvals.models import Approval
+from approvals.queries import flaw
+from approvals.states import ApprovalStage
+from readiness.models import Message, PlanVersion
+
+
+def plan_in_force(brand_id: UUID) -> PlanVersion | None:
+    """The plan that a crisis of this brand would follow now: what was published last, under whatever name."""
+    newest: PlanVersion | None = PlanVersion.objects.filter(brand_id=brand_id).newest_first().first()
+    return newest
+
+
+def preapproved(message: Message, at: datetime) -> bool:
+    """Whether a message may take the fast lane: people agreed to this text, all are still here, it has not expired,
+    and the agreement has not been used. Two queries.
+    """
+    approval: Approval | None = Approval.objects.filter(pk=message.approval_id).first()
+    if approval is None or approval.stage != ApprovalStage.GRANTED:
+        return False
+    return flaw(approval, digest=message.digest, at=at) is None
