@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from alerting.actions.notifications import queue_notifications
-from alerting.actions.timers import set_timer, stop_timer
+from alerting.actions.timers import has_timer, set_timer, stop_timer
 from alerting.models import Page
 from alerting.queries import OWNERS, policy_for, recipients
 from alerting.states import PAGE_LIFECYCLE, PageStage
@@ -151,9 +151,9 @@ def reopen_page(*, page_id: UUID, reason: str, by: Actor, at: datetime) -> Page:
 
 @transaction.atomic
 def restore_timer(*, page_id: UUID, at: datetime) -> bool:
-    """Give an open page that has lost its timer a new one, due at once; says whether it is still open."""
+    """Give an open page that has lost its timer a new one, due at once; says whether it had lost it."""
     page: Page = Page.objects.locked(page_id)
-    if page.stage != PageStage.OPEN:
+    if page.stage != PageStage.OPEN or has_timer(page):
         return False
     set_timer(page, due=at, at=at)
     page.save(update_fields=["next_step_at"])

@@ -7,6 +7,7 @@ from datetime import datetime
 from alerting.models import Page
 from core.wall import standing_agency
 from jobs.actions import cancel, later
+from jobs.models import Job, JobState
 
 HANDLER = "alerting.climb_page"
 
@@ -19,6 +20,11 @@ def set_timer(page: Page, *, due: datetime, at: datetime) -> None:
     args = {"page_id": key, "step": page.step + 1}
     later(HANDLER, key=key, agency_id=standing_agency(), at=due, args=args)
     page.next_step_at = due
+
+
+def has_timer(page: Page) -> bool:
+    """Whether a step is to come: its job waits, or runs just now."""
+    return Job.objects.filter(handler=HANDLER, key=str(page.pk), state=JobState.READY).exists()
 
 
 def stop_timer(page: Page, *, at: datetime) -> None:
