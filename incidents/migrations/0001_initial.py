@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             name='Duty',
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('duty', models.CharField(max_length=60)),
+                ('duty', models.CharField(max_length=80)),
                 ('position', models.PositiveSmallIntegerField(default=0)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('agency', models.ForeignKey(default=core.wall.standing_agency, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.agency')),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('title', models.CharField(max_length=200)),
-                ('duty', models.CharField(blank=True, default='', max_length=60)),
+                ('duty', models.CharField(blank=True, default='', max_length=80)),
                 ('due_at', models.DateTimeField(null=True)),
                 ('stage', models.CharField(choices=[('OPEN', 'Open'), ('DONE', 'Done'), ('SKIPPED', 'Skipped')], default='OPEN', max_length=8)),
                 ('finished_at', models.DateTimeField(null=True)),

@@ -96,7 +96,7 @@ class Duty(TenantRow):
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
-    duty = models.CharField(max_length=60)
+    duty = models.CharField(max_length=80)
     seat = TenantKey("tenants.Seat", null=True)
     deputy = TenantKey("tenants.Seat", null=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -124,7 +124,7 @@ class Task(TenantRow):
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
     title = models.CharField(max_length=200)
-    duty = models.CharField(max_length=60, default="", blank=True)
+    duty = models.CharField(max_length=80, default="", blank=True)
     due_at = models.DateTimeField(null=True)
     stage = models.CharField(max_length=8, choices=TaskStage.choices, default=TaskStage.OPEN)
     finished_at = models.DateTimeField(null=True)
