@@ -138,12 +138,12 @@ def normal_counts(
     days, quarters = minutes // 1440 + 1, minutes // 15 + 1
     rate *= np.repeat(np.exp(draw.normal(-0.005, 0.1, days)), 1440)[:minutes]
     drift = np.zeros(quarters)
-    for quarter, push in enumerate(draw.normal(0.0, 0.15 * math.sqrt(1 - 0.9**2), quarters).tolist()):
+    for quarter, push in enumerate(draw.normal(0.0, 0.12 * math.sqrt(1 - 0.9**2), quarters).tolist()):
         drift[quarter] = 0.9 * drift[quarter - 1] + push if quarter else push
     rate *= np.repeat(np.exp(drift), 15)[:minutes]
     for _ in range(int(draw.poisson(0.5 * minutes / 1440.0))):
         begin, length = int(draw.integers(0, minutes)), int(draw.integers(20, 60))
-        rate[begin : begin + length] *= draw.uniform(1.15, 1.6)
+        rate[begin : begin + length] *= draw.uniform(1.1, 1.4)
     scatter = 0.1
     return draw.poisson(rate * draw.gamma(1.0 / scatter, scatter, minutes)).astype(np.int64)
 
