@@ -136,7 +136,7 @@ class _SealedAttribute(DeferredAttribute):
     def __get__(self, instance: models.Model | None, cls: type[models.Model] | None = None) -> Any:
         if instance is None:
             return self
-        value = super().__get__(instance, cls)  # type: ignore[no-untyped-call]
+        value = super().__get__(instance, cls)
         return self.field.opened(value, instance) if isinstance(value, Sealed) else value
 
     def __set__(self, instance: models.Model, value: Any) -> None:
@@ -156,10 +156,10 @@ class _SealedField(_AnyField):
 
     def __init__(self, *args: Any, owner: str = "agency_id", **kwargs: Any) -> None:
         self.owner = owner
+        if {"primary_key", "unique", "db_index", "default", "db_default"} & kwargs.keys():
+            raise TypeError("A sealed column cannot be a key, be searched, or have a default.")
         kwargs.setdefault("editable", False)
         super().__init__(*args, **kwargs)
-        if self.primary_key or self.unique or self.db_index or self.has_default():
-            raise TypeError("A sealed column cannot be a key, be searched, or have a default.")
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
@@ -184,7 +184,7 @@ class _SealedField(_AnyField):
         owner = getattr(row, self.owner)
         if owner is None or row.pk is None:
             raise SealBroken(f"{row._meta.label}.{self.name} cannot be sealed before its row has an owner and an id.")
-        return str(owner), row._meta.db_table, self.column, str(row.pk)
+        return str(owner), row._meta.db_table, str(self.column), str(row.pk)
 
     def sealed(self, value: Any, row: models.Model) -> Sealed:
         return Sealed(key_ring().seal(self.encoded(value), self.place(row)))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Model, Q
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,7 +44,7 @@ class KeysetPagination(BasePagination):
 
     _next: str | None = None
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit = self._limit(request)
         keyset = keyset_of(queryset.model, view)
         binding = self.binding(request, view, keyset)

@@ -114,7 +114,8 @@ def _of_drf(exc: exceptions.APIException) -> Problem:
     elif isinstance(exc, exceptions.ParseError):
         code = "malformed"
     elif isinstance(exc, exceptions.Throttled):
-        facts["retry_after"] = math.ceil(exc.wait) if exc.wait is not None else 1
+        wait: float | None = getattr(exc, "wait", None)
+        facts["retry_after"] = math.ceil(wait) if wait is not None else 1
         headers["Retry-After"] = str(facts["retry_after"])
     return Problem(status, code, HTTPStatus(status).phrase + ".", str(exc.detail), facts, headers=headers)
 

@@ -12,6 +12,7 @@ import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.encoding import escape_uri_path
 
 from core.http.wellformed import refusal_of
 
@@ -29,11 +30,12 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if iscoroutinefunction(self):
+        if self.is_async:
             return self._answer_async(request)
         with _named(request):
             started = time.perf_counter()
@@ -55,10 +57,10 @@ def _named(request: HttpRequest) -> Iterator[None]:
     offered = request.headers.get(HEADER, "")
     request_id = offered if _SAFE.fullmatch(offered) else uuid4().hex
     request.request_id = request_id  # type: ignore[attr-defined]
-    # The query string may hold what people search for; it stays out of the log.
-    with structlog.contextvars.bound_contextvars(
-        request_id=request_id, method=request.method, path=request.path_info[:500]
-    ):
+    # Escaped, so that no path can write a log line of its own. The query string may hold what people search for and
+    # stays out.
+    path = escape_uri_path(request.path_info[:500])
+    with structlog.contextvars.bound_contextvars(request_id=request_id, method=request.method, path=path):
         yield
 
 

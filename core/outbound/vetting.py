@@ -13,9 +13,12 @@ from queue import Empty, SimpleQueue
 from urllib.parse import SplitResult, urlsplit
 
 import idna
+import structlog
 
 from core.outbound.addresses import Address, allowed_networks, is_public, parse_address
 from core.refusals import Refusal
+
+log = structlog.get_logger(__name__)
 
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -146,9 +149,12 @@ def _split(url: str) -> SplitResult:
 
 def _port(parts: SplitResult) -> int:
     try:
-        return parts.port or DEFAULT_PORTS[parts.scheme]
+        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError as problem:
         raise OutboundRefused("The port is not a port.", reason="port") from problem
+    if port == 0:
+        raise OutboundRefused("The port is not a port.", reason="port")
+    return port
 
 
 def _require_public_port(scheme: str, port: int) -> None:
@@ -191,11 +197,13 @@ def _resolved(host: str, port: int, resolve: Resolve, seconds: float) -> list[Ad
 
     def ask() -> None:
         # getaddrinfo knows no deadline of its own, hence the thread.
+        found: Sequence[str] = ()
         try:
-            answers.put(resolve(host, port))
+            found = resolve(host, port)
         except (OSError, UnicodeError):
-            answers.put(())
+            log.info("a name was not found", host=host)
         finally:
+            answers.put(found)
             _RESOLVERS.release()
 
     threading.Thread(target=ask, name="resolve", daemon=True).start()

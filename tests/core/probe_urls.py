@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -56,7 +57,7 @@ class Batch(Shape):
     items = Item(many=True)
 
 
-RAISED: dict[str, Any] = {
+RAISED: dict[str, Callable[[], Exception]] = {
     "refusal": refusal,
     "invalid": lambda: Invalid(errors=[{"field": "limit", "code": "out_of_range", "detail": "No."}]),
     "not_found": lambda: Http404("secret table name"),
@@ -93,7 +94,8 @@ class Probe(APIView):
 
     def post(self, request: Request, what: str) -> Response:
         if what == "half":
-            store(request.data["agency"])
+            body: Any = request.data
+            store(body["agency"])
             raise TooEarly
         if what == "nul":
             IdempotentAnswer.objects.filter(key="a\x00b").exists()

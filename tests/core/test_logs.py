@@ -18,7 +18,10 @@ def json_formatter() -> logging.Formatter:
     before = structlog.get_config()
     config = logging_config(json_lines=True)["formatters"]["lines"]
     structlog.configure(**before)
-    return config["()"](foreign_pre_chain=config["foreign_pre_chain"], processors=config["processors"])
+    formatter: logging.Formatter = config["()"](
+        foreign_pre_chain=config["foreign_pre_chain"], processors=config["processors"]
+    )
+    return formatter
 
 
 def line_of(formatter: logging.Formatter, message: str, *args: object, exc: BaseException | None = None) -> str:

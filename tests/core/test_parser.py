@@ -158,7 +158,7 @@ def test_a_hostile_megabyte_is_refused_in_linear_time(raw: bytes) -> None:
 
 
 def test_a_body_is_refused_by_its_declared_length_before_it_is_read() -> None:
-    stream = Trickle(MEGABYTE)
+    stream: Any = Trickle(MEGABYTE)
     request = SimpleNamespace(META={"CONTENT_LENGTH": str(MEGABYTE + 1)})
     with pytest.raises(TooLarge) as refusal:
         StrictJSONParser().parse(stream, "application/json", {"request": request})
@@ -167,7 +167,7 @@ def test_a_body_is_refused_by_its_declared_length_before_it_is_read() -> None:
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_limit() -> None:
-    stream = Trickle(100 * MEGABYTE)
+    stream: Any = Trickle(100 * MEGABYTE)
     with pytest.raises(TooLarge):
         StrictJSONParser().parse(stream, "application/json", {"request": SimpleNamespace(META={})})
     assert stream.read_so_far == MEGABYTE + 1

@@ -168,7 +168,7 @@ def test_a_value_that_postgres_cannot_take_is_the_callers_mistake() -> None:
 def test_what_would_be_misread_in_silence_is_refused_at_the_door(
     url: str, headers: dict[str, str], status: int, code: str
 ) -> None:
-    meta = {"CONTENT_LENGTH": headers.pop("Content-Length")} if "Content-Length" in headers else {}
+    meta: Any = {"CONTENT_LENGTH": headers.pop("Content-Length")} if "Content-Length" in headers else {}
     answered(client.get(url, headers=headers, **meta), status, code)
 
 

@@ -51,6 +51,11 @@ def test_every_line_of_a_request_carries_its_name(lines: list[dict[str, Any]]) -
     assert structlog.contextvars.get_contextvars() == {}
 
 
+def test_a_path_cannot_write_a_line_of_its_own(lines: list[dict[str, Any]]) -> None:
+    Client().get("/v1/x%0A2026 signed in%00")
+    assert [line["path"] for line in lines] == ["/v1/x%0A2026%20signed%20in%00"]
+
+
 def test_nothing_of_the_api_is_stored_on_the_way_or_guessed_at() -> None:
     answer = Client().get("/v1/logged")
     assert (answer["Cache-Control"], answer["X-Content-Type-Options"]) == ("no-store", "nosniff")
