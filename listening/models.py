@@ -134,6 +134,7 @@ class DetectorState(TenantRow):
     brand = TenantKey("tenants.Brand")
     state = models.JSONField(null=True)
     settled_to = models.DateTimeField(null=True)
+    heard_to = models.DateTimeField(null=True)  # the last minute before `settled_to` that held anything
     evaluated_to = models.DateTimeField(null=True)
 
     class Meta:
