@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from core.refusals import Refusal
 
@@ -17,7 +17,7 @@ class CannotMove(Refusal):
 class Lifecycle:
     """The moves of one kind of thing: `verb=({from, …}, to)`. Pure data; the trigger has the same `pairs()`."""
 
-    def __init__(self, **moves: tuple[set[str], str]) -> None:
+    def __init__(self, **moves: tuple[Collection[str], str]) -> None:
         self.moves = moves
 
     def step(self, verb: str, *, from_: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from core.wall import TenantKey
 
+OLDEST_POSTGRES = 15  # constraints with NULLS NOT DISTINCT
 OWN_ROWS = "agency_id = (SELECT nullif(current_setting('app.agency', true), '')::uuid)"
 
 
@@ -45,6 +47,23 @@ def raise_walls(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
             *_composite_keys(here, constraints, existing),
         ):
             cursor.execute(statement)
+
+
+class UnboundRole(ImproperlyConfigured):
+    """The database role passes through the wall; nothing may be served under it."""
+
+
+def refuse_unbound_role() -> None:
+    """Stop a process that would serve under a superuser or a BYPASSRLS role: row-level security ignores both."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT current_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        name, is_super, bypasses = cursor.fetchone()
+        cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
+        (major,) = cursor.fetchone()
+    if is_super or bypasses:
+        raise UnboundRole(f"The database role {name} is a superuser or has BYPASSRLS; use one that is neither.")
+    if major < OLDEST_POSTGRES:
+        raise UnboundRole(f"Postgres {major} is too old: {OLDEST_POSTGRES} or newer is needed.")
 
 
 def _row_security(here: list[type[models.Model]], policies: set[tuple[str, ...]], forced: set[str]) -> list[str]:

@@ -41,6 +41,7 @@ SEALING_KEYS = (
     else {"dev": secret("SEALING_KEYS")}
 )
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1],testserver")
+CSRF_FAILURE_VIEW = "core.http.problems.csrf_failure"
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 
@@ -234,7 +235,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # -- the world outside --------------------------------------------------------------------------------------
 # Networks that outbound calls may reach beside the public internet, e.g. 127.0.0.0/8 on a developer's machine.
-OUTBOUND_ALLOWED_NETWORKS = listed("OUTBOUND_ALLOWED_NETWORKS", "" if PRODUCTION else "127.0.0.0/8")
+OUTBOUND_ALLOWED_NETWORKS = listed("OUTBOUND_ALLOWED_NETWORKS", "" if PRODUCTION else "127.0.0.0/8,::1/128")
+OUTBOUND_CA_FILE = os.environ.get("OUTBOUND_CA_FILE", "")  # an operator's private certificate authority
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "2525"))
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")

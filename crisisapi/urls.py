@@ -13,10 +13,22 @@ from rest_framework.routers import SimpleRouter
 
 from tenants.api import AcceptInvitation
 
-STOREYS = [name for name in (
-    "tenants", "permissions", "approvals", "alerting", "connectors", "readiness", "publishing", "incidents", "listening",
-    "insights",
-) if find_spec(f"{name}.api")]
+STOREYS = [
+    name
+    for name in (
+        "tenants",
+        "permissions",
+        "approvals",
+        "alerting",
+        "connectors",
+        "readiness",
+        "publishing",
+        "incidents",
+        "listening",
+        "insights",
+    )
+    if find_spec(f"{name}.api")
+]
 
 handler400 = "core.http.problems.handler400"
 handler403 = "core.http.problems.handler403"

@@ -40,8 +40,8 @@ class Backoff:
 class Program:
     """What to run, how to tell that it is at work, and how to end it.
 
-    `stop_first`: programs with a lower number are ended before those with a higher one. `url` must answer 200, or the
-    log must match `says`; a program with neither counts as ready while it lives.
+    It is at work when `url` answers 200, or when its log matches the pattern `says`. Programs with a lower number in
+    `stop_first` are ended before those with a higher one.
     """
 
     name: str
@@ -74,12 +74,10 @@ class Child:
         if not self.is_ready and self.lives:
             if self.program.url:
                 self.is_ready = answers(self.program.url)
-            elif self.program.says:
+            else:
                 with self.log.open("rb") as log:
                     log.seek(self.log_start)
                     self.is_ready = re.search(self.program.says.encode(), log.read()) is not None
-            else:
-                self.is_ready = True
         return self.is_ready
 
 

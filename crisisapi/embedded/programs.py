@@ -65,7 +65,9 @@ def _beat(var: Path) -> Program:
 
 
 def _auditor() -> Program:
-    return Program(name="auditor", arguments=(sys.executable, "manage.py", "audit"), stop_first=2)
+    return Program(
+        name="auditor", arguments=(sys.executable, "manage.py", "audit"), says="auditor: watching", stop_first=2
+    )
 
 
 def _module(name: str) -> tuple[str, ...]:

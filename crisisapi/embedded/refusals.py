@@ -10,14 +10,12 @@ class EmbeddedError(Exception):
 
 
 class EmbeddedRefused(EmbeddedError):
-    """An embedded server was asked for where one must never run."""
+    """An embedded server was asked for in production."""
 
 
-def refuse_where_configured(environment: Mapping[str, str], *, variable: str) -> None:
-    """Raise `EmbeddedRefused` in production, and where `variable` already names a server of the user's own."""
+def refuse_in_production(environment: Mapping[str, str], *, variable: str) -> None:
+    """Raise `EmbeddedRefused` in production; `variable` is the one that should name a server instead."""
     if environment.get("CRISISAPI_PRODUCTION", "") not in ("", "0"):
         raise EmbeddedRefused(
             f"CRISISAPI_PRODUCTION is set: embedded servers never run in production. Set {variable} instead."
         )
-    if environment.get(variable):
-        raise EmbeddedRefused(f"{variable} is set: that server is used, an embedded one is not started beside it.")

@@ -13,7 +13,7 @@ from crisisapi.embedded.account import Account
 from crisisapi.embedded.binaries import find_postgres, find_valkey
 from crisisapi.embedded.places import Passwords, drop_link, fresh_sockets, home_for, take
 from crisisapi.embedded.postgres import Postgres
-from crisisapi.embedded.refusals import refuse_where_configured
+from crisisapi.embedded.refusals import refuse_in_production
 from crisisapi.embedded.valkey import Valkey
 
 Server = Postgres | Valkey
@@ -93,7 +93,7 @@ class EmbeddedServices:
         postgres_wanted, valkey_wanted = not self.database_url, not self.redis_url
         for wanted, variable in ((postgres_wanted, "DATABASE_URL"), (valkey_wanted, "REDIS_URL")):
             if wanted:
-                refuse_where_configured(self._environment, variable=variable)
+                refuse_in_production(self._environment, variable=variable)
         directory = self._directory
         cleanup.enter_context(take(directory))
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)

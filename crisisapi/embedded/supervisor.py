@@ -27,7 +27,6 @@ from crisisapi.embedded.refusals import EmbeddedError
 from crisisapi.embedded.servers import EmbeddedServices
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VAR = ROOT / "var"
 USUAL_PORT = 8000
 
 _READY_WITHIN_S = 180.0
@@ -46,9 +45,10 @@ class Supervisor:
     def __init__(self, options: argparse.Namespace, interrupts: Interrupts) -> None:
         self._options = options
         self._interrupts = interrupts
-        self._logs = VAR / "log"
-        self._note = VAR / "run.json"
-        self._played = VAR / "story-played"
+        self._var: Path = options.var.resolve()
+        self._logs = self._var / "log"
+        self._note = self._var / "run.json"
+        self._played = self._var / "story-played"
         self._cleanup = ExitStack()
         self._fleet: Fleet | None = None
         self._next_revival = 0.0
@@ -69,13 +69,12 @@ class Supervisor:
         return story_code or 0
 
     def _prepare(self) -> None:
-        """Take the checkout's `var` for ourselves and clear away what a killed run has left."""
-        VAR.mkdir(exist_ok=True)
+        """Take the directory `var` for ourselves and clear away what a killed run has left."""
         try:
-            self._cleanup.enter_context(places.take(VAR))
+            self._cleanup.enter_context(places.take(self._var))
         except EmbeddedError:
             note = runfile.read(self._note)
-            where = f"at {note.base_url} (pid {note.pid})" if note else f"on {VAR}"
+            where = f"at {note.base_url} (pid {note.pid})" if note else f"on {self._var}"
             raise EmbeddedError(f"crisisapi already runs {where}: stop that first.") from None
         self._cleanup.callback(self._say, "stopped")
         runfile.end_leftovers(self._note)
@@ -84,9 +83,10 @@ class Supervisor:
                 raise EmbeddedError(
                     "--fresh removes embedded data only, and DATABASE_URL names a database of your own."
                 )
-            places.remove(VAR / "embedded")
+            places.remove(self._var / "embedded")
             self._played.unlink(missing_ok=True)
-            (VAR / "celerybeat-schedule").unlink(missing_ok=True)
+            for schedule in self._var.glob("celerybeat-schedule*"):
+                schedule.unlink()
         self._logs.mkdir(mode=0o700, exist_ok=True)
         for log in self._logs.glob("*.log"):
             if log.stat().st_size > _LARGEST_LOG:
@@ -96,7 +96,9 @@ class Supervisor:
         """Bring up servers, schema and programs, each before what needs it, and wait until all are at work."""
         self._port = choose_port(self._options.port)
         self._base_url = f"http://127.0.0.1:{self._port}"
-        self._services = self._cleanup.enter_context(EmbeddedServices(VAR / "embedded", durable=True, logs=self._logs))
+        self._services = self._cleanup.enter_context(
+            EmbeddedServices(self._var / "embedded", durable=True, logs=self._logs)
+        )
         self._environment = {
             "PUBLIC_URL": self._base_url,
             **self._services.child_environment(),
@@ -106,7 +108,7 @@ class Supervisor:
         self._stop_if_told()
         self._migrate()
         fleet = self._fleet = Fleet(
-            programs.system(port=self._port, var=VAR),
+            programs.system(port=self._port, var=self._var),
             environment=self._environment,
             directory=ROOT,
             logs=self._logs,
@@ -241,6 +243,9 @@ def main(words: Sequence[str] | None = None) -> int:
     what.add_argument("--no-story", action="store_true", help="only serve")
     what.add_argument("--once", action="store_true", help="play the story, then stop with its exit code")
     parser.add_argument("--port", type=int, help=f"the web server's port (default: {USUAL_PORT}, or a free one)")
+    parser.add_argument(
+        "--var", type=Path, default=ROOT / "var", help="where data, logs and run.json live (default: %(default)s)"
+    )
     parser.add_argument("--speed", help="the story's speed, passed on to it")
     options = parser.parse_args(words)
     with Interrupts() as interrupts:
