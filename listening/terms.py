@@ -19,8 +19,9 @@ from listening.mood.stopwords import STOP_WORDS
 
 CLIP_AT: Final = 10_000
 
-# The weight of the prior, in occurrences: how much is needed before a term is believed to have changed.
-_PRIOR_WEIGHT: Final = 500.0
+# The weight of the prior in occurrences, about those of 500 posts: much less, and a term that is new in every post
+# would rank beneath an old one that doubled, because nothing would be known of its past.
+_PRIOR_WEIGHT: Final = 5000.0
 _LEAST_COUNT: Final = 3
 # Two overlapping terms say the same when the rarer occurs in this share of the texts of the commoner.
 _SAME_STORY: Final = 0.75
@@ -105,7 +106,7 @@ def top_terms(now_texts: Iterable[str], normal_counts: Mapping[str, int], k: int
             scored = _score(term, count, normal_counts.get(term, 0), total_now, total_normal)
             if scored.z > 0:
                 found.append(scored)
-    found.sort(key=lambda scored: (-scored.z, scored.term))
+    found.sort(key=lambda scored: (-scored.z, -scored.term.count(" "), scored.term))
     return _distinct(found, k)
 
 

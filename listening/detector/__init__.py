@@ -12,6 +12,8 @@ How it decides, for each bin (five minutes by default):
 3. How rare such a departure is follows from the brand's own past episodes, as a return period in days.
 4. A brand that tolerates n false alarms a month hears of what it sees less often than every 30/n days.
 
+Of one account, hardly more than one mention counts in each minute, so that one loud account is no storm.
+
 The mood shift does the same with the share of negative mentions under a beta-binomial normal.
 """
 

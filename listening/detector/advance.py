@@ -17,10 +17,10 @@ from listening.detector.normal import doubt, hour_effect, learn, learn_dispersio
 from listening.detector.rarity import close, sounds
 from listening.detector.reading import Confidence, Reading
 from listening.detector.settings import Settings
-from listening.detector.state import MoodScale, Ring, Scale, State
+from listening.detector.state import Counts, MoodScale, Ring, Scale, State
 from listening.detector.volume import band, judge
 
-Counts = NDArray[np.int64]
+MinuteCounts = NDArray[np.int64]
 
 # What the hours look like before we know the brand: quiet at four in the morning, half the swing of a typical brand.
 _FIRST_HOURS: Final = (
@@ -34,14 +34,15 @@ class Buckets:
     """Per-minute counts of one brand over consecutive minutes, the first of which begins at `start`.
 
     `volume` mentions, `negative` those of them that scored negative, `reach` the sum of followers, `authors` distinct
-    authors within the minute. All have the same length; a minute without mentions is a zero, not an omission.
+    authors within the minute (a mention whose author is unknown counts as one). All have the same length; a minute
+    without mentions is a zero, not an omission.
     """
 
     start: datetime
-    volume: Counts
-    negative: Counts
-    reach: Counts
-    authors: Counts
+    volume: MinuteCounts
+    negative: MinuteCounts
+    reach: MinuteCounts
+    authors: MinuteCounts
 
 
 def new_state(*, zone: str, bin_minutes: int = 5) -> State:
@@ -100,7 +101,7 @@ def skip(state: State, *, to: datetime) -> State:
         raise ValueError("Time does not run backwards: rebuild the state from the buckets instead.")
     state = state.copy()
     state.next_minute = minute
-    state.pending, state.pending_minutes = [0, 0, 0, 0], 0
+    state.pending, state.pending_minutes = [0] * len(state.pending), 0
     state.ring = Ring()
     state.bins_above = state.bins_below = 0
     for episodes in [scale.episodes for scale in state.scales] + [scale.episodes for scale in state.mood_scales]:
@@ -114,8 +115,8 @@ def _minute(instant: datetime) -> int:
     return int(instant.timestamp()) // 60
 
 
-def _checked(buckets: Buckets) -> Counts:
-    """The four counts as rows of one array, refused when they cannot be counts."""
+def _checked(buckets: Buckets) -> MinuteCounts:
+    """The four counts and what is heard of the volume as rows of one array; refuses what cannot be counts."""
     columns = [buckets.volume, buckets.negative, buckets.reach, buckets.authors]
     if any(column.ndim != 1 or column.dtype != np.int64 for column in columns):
         raise ValueError("Counts must be one-dimensional arrays of int64.")
@@ -126,16 +127,20 @@ def _checked(buckets: Buckets) -> Counts:
         raise ValueError("A count must not be negative.")
     if (minutes[1] > minutes[0]).any():
         raise ValueError("There cannot be more negative mentions than mentions.")
-    return np.minimum(minutes, fixed.LARGEST_COUNT)
+    if ((minutes[0] > 0) & (minutes[3] == 0)).any():
+        raise ValueError("Mentions have authors; count each mention whose author is unknown as an author of its own.")
+    minutes = np.minimum(minutes, fixed.LARGEST_COUNT)
+    most = np.ceil(minutes[3] * fixed.MOST_PER_AUTHOR).astype(np.int64)
+    return np.concatenate([minutes, np.minimum(minutes[0], most)[np.newaxis]])
 
 
-def _bins(state: State, first: int, minutes: Counts) -> list[tuple[int, tuple[int, int, int, int]]]:
+def _bins(state: State, first: int, minutes: MinuteCounts) -> list[tuple[int, Counts]]:
     """Gather minutes into bins: (first minute, sums) of each bin that is now whole; the rest waits in the state."""
     size, length = state.bin_minutes, minutes.shape[1]
     head = min(length, -first % size)
     whole = (length - head) // size
     edge = head + whole * size
-    bins: list[tuple[int, tuple[int, int, int, int]]] = []
+    bins: list[tuple[int, Counts]] = []
     if head:
         state.pending = [
             waiting + more for waiting, more in zip(state.pending, minutes[:, :head].sum(axis=1).tolist(), strict=True)
@@ -143,12 +148,11 @@ def _bins(state: State, first: int, minutes: Counts) -> list[tuple[int, tuple[in
         state.pending_minutes += head
         if (first + head) % size == 0:
             if state.pending_minutes == size:
-                volume, negative, reach, authors = state.pending
-                bins.append((first + head - size, (volume, negative, reach, authors)))
-            state.pending, state.pending_minutes = [0, 0, 0, 0], 0
+                bins.append((first + head - size, Counts(*state.pending)))
+            state.pending, state.pending_minutes = [0] * len(minutes), 0
     if whole:
-        sums = minutes[:, head:edge].reshape(4, whole, size).sum(axis=2).T.tolist()
-        bins.extend((first + head + i * size, (v, n, r, a)) for i, (v, n, r, a) in enumerate(sums))
+        sums = minutes[:, head:edge].reshape(len(minutes), whole, size).sum(axis=2).T.tolist()
+        bins.extend((first + head + i * size, Counts(*each)) for i, each in enumerate(sums))
     if edge < length:
         state.pending = minutes[:, edge:].sum(axis=1).tolist()
         state.pending_minutes = length - edge
@@ -156,19 +160,16 @@ def _bins(state: State, first: int, minutes: Counts) -> list[tuple[int, tuple[in
     return bins
 
 
-def _step(
-    state: State, at_minute: int, counts: tuple[int, int, int, int], zone: ZoneInfo, settings: Settings
-) -> Reading | None:
+def _step(state: State, at_minute: int, counts: Counts, zone: ZoneInfo, settings: Settings) -> Reading | None:
     """Judge one bin by what came before it, then learn from it."""
     middle = datetime.fromtimestamp(at_minute * 60 + state.bin_minutes * 30, zone)
     local_minute = middle.hour * 60 + middle.minute
     effect = hour_effect(state, local_minute)
-    volume, negative, _, _ = counts
     reading = None
     if state.level_bins >= state.hour_bins:
         reading = _judge(state, at_minute, counts, effect, settings)
-    learned = learn(state, volume=volume, effect=effect, local_minute=local_minute)
-    learn_mood(state, volume=volume, negative=negative, learned=learned)
+    learned = learn(state, mentions=counts.heard, effect=effect, local_minute=local_minute)
+    learn_mood(state, mentions=counts.heard, negative=counts.heard_negative, learned=learned)
     state.bins += 1
     if state.bins > state.day_bins:
         learn_dispersion(state)
@@ -176,9 +177,7 @@ def _step(
     return reading
 
 
-def _judge(
-    state: State, at_minute: int, counts: tuple[int, int, int, int], effect: float, settings: Settings
-) -> Reading:
+def _judge(state: State, at_minute: int, counts: Counts, effect: float, settings: Settings) -> Reading:
     expected = math.exp(state.level + effect)
     low, high = band(expected, state.scales[0].dispersion + doubt(state))
     state.ring.push(counts, expected, keep=fixed.LONGEST_WINDOW // state.bin_minutes)
@@ -195,7 +194,7 @@ def _judge(
     reading = Reading(
         at=datetime.fromtimestamp((at_minute + state.bin_minutes) * 60, UTC),
         bin_minutes=state.bin_minutes,
-        observed=counts[0],
+        observed=counts.volume,
         expected=expected,
         low=low,
         high=high,

@@ -26,17 +26,17 @@ def doubt(state: State) -> float:
     return 1.0 / (1.0 + 8.0 * state.age_days)
 
 
-def learn(state: State, *, volume: int, effect: float, local_minute: int) -> float:
-    """Let one bin's volume into the level and the hour effect; returns the volume as learned (clipped)."""
+def learn(state: State, *, mentions: int, effect: float, local_minute: int) -> float:
+    """Let one bin's mentions into the level and the hour effect; returns them as learned (clipped)."""
     expected = math.exp(state.level + effect)
     dispersion = state.scales[0].dispersion
     warm = state.level_bins >= state.day_bins
     if state.level_bins < state.hour_bins:
-        learned = float(volume)
+        learned = float(mentions)
     else:
         sd = math.sqrt(expected + dispersion * expected * expected)
         reach = fixed.LEARN_UP_TO_SD if warm else fixed.DISPERSION_UP_TO_SD
-        learned = min(float(volume), max(expected + reach * sd, fixed.LEARN_UP_TO_AT_LEAST))
+        learned = min(float(mentions), max(expected + reach * sd, fixed.LEARN_UP_TO_AT_LEAST))
     _learn_hour(state, learned, expected, local_minute)
     if warm:
         forget = math.log(2.0) / (fixed.LEVEL_HALF_LIFE_DAYS * state.day_bins)
@@ -80,7 +80,7 @@ def learn_dispersion(state: State) -> None:
         expected = sum(ring.expected[-scale.bins :])
         dispersion = scale.dispersion
         most = expected + fixed.DISPERSION_UP_TO_SD * math.sqrt(expected + dispersion * expected * expected)
-        count = min(float(sum(ring.volume[-scale.bins :])), most)
+        count = min(float(sum(ring.heard[-scale.bins :])), most)
         # Each scale's moments are kept relative to the level, so that a new level does not drown what was learned.
         square = math.exp(2.0 * state.level) * scale.bins * scale.bins + 1.0
         scale.spread += gain * (((count - expected) ** 2 - expected) / square - scale.spread)
@@ -97,7 +97,7 @@ def watch_level(state: State, settings: Settings) -> None:
     """
     if len(state.ring.volume) < fixed.LONGEST_WINDOW // state.bin_minutes:
         return
-    observed, expected = sum(state.ring.volume), sum(state.ring.expected)
+    observed, expected = sum(state.ring.heard), sum(state.ring.expected)
     above = observed >= max(settings.least_mentions, settings.least_ratio * expected)
     below = expected >= max(settings.least_mentions, settings.least_ratio * observed)
     state.bins_above = state.bins_above + 1 if above else 0

@@ -53,6 +53,9 @@ NEGATIVE_SHARE_PRIOR_MENTIONS: Final = 50.0
 SHARE_DISPERSION_PRIOR: Final = 0.02
 SHARE_DISPERSION_FLOOR: Final = 0.005
 
+# One loud account is not a crisis: of a minute, at most this many mentions count for each author.
+MOST_PER_AUTHOR: Final = 1.5
+
 # Larger counts come from a broken counter; the cap keeps sums over any window inside 64 bits.
 LARGEST_COUNT: Final = 10**15
 
@@ -66,9 +69,8 @@ class Settings:
     """
 
     false_alarms_per_month: float = 1.0
-    least_mentions: int = 10
+    least_mentions: int = 15
     least_ratio: float = 2.5
-    least_authors: int = 3
     mood_least_mentions: int = 30
     mood_least_rise: float = 0.15
 
@@ -77,7 +79,7 @@ class Settings:
             raise ValueError("false_alarms_per_month must lie above 0 and at most at 30.")
         if self.least_ratio <= 1 or not 0 < self.mood_least_rise < 1:
             raise ValueError("least_ratio must exceed 1 and mood_least_rise lie between 0 and 1.")
-        if min(self.least_mentions, self.least_authors, self.mood_least_mentions) < 0:
+        if min(self.least_mentions, self.mood_least_mentions) < 0:
             raise ValueError("The least counts must not be negative.")
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from listening.detector import settings as fixed
 
@@ -61,26 +61,62 @@ class LastAlarm:
 
 @dataclass(slots=True)
 class Ring:
-    """The last bins, oldest first, at most the longest window. `expected` is what was expected at the time."""
+    """The last bins, oldest first, at most the longest window.
+
+    `heard` and `heard_negative` leave out what one account says too often; `expected` is the mentions that were
+    expected to be heard at the time.
+    """
 
     volume: list[int] = field(default_factory=list)
     negative: list[int] = field(default_factory=list)
     reach: list[int] = field(default_factory=list)
     authors: list[int] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)
+    heard_negative: list[int] = field(default_factory=list)
     expected: list[float] = field(default_factory=list)
 
-    def copy(self) -> Ring:
-        return Ring(self.volume[:], self.negative[:], self.reach[:], self.authors[:], self.expected[:])
+    def columns(self) -> tuple[list[Any], ...]:
+        return (
+            self.volume,
+            self.negative,
+            self.reach,
+            self.authors,
+            self.heard,
+            self.heard_negative,
+            self.expected,
+        )
 
-    def push(self, counts: tuple[int, int, int, int], expected: float, *, keep: int) -> None:
-        volume, negative, reach, authors = counts
-        self.volume.append(volume)
-        self.negative.append(negative)
-        self.reach.append(reach)
-        self.authors.append(authors)
-        self.expected.append(expected)
-        if len(self.volume) > keep:
-            del self.volume[0], self.negative[0], self.reach[0], self.authors[0], self.expected[0]
+    def copy(self) -> Ring:
+        return Ring(*(column[:] for column in self.columns()))
+
+    def push(self, counts: Counts, expected: float, *, keep: int) -> None:
+        values = (
+            counts.volume,
+            counts.negative,
+            counts.reach,
+            counts.authors,
+            counts.heard,
+            counts.heard_negative,
+            expected,
+        )
+        for column, value in zip(self.columns(), values, strict=True):
+            column.append(value)
+            if len(column) > keep:
+                del column[0]
+
+
+class Counts(NamedTuple):
+    """The sums of one bin. `heard` is the part of the volume that counts, at most 1.5 a minute for each author."""
+
+    volume: int
+    negative: int
+    reach: int
+    authors: int
+    heard: int
+
+    @property
+    def heard_negative(self) -> int:
+        return self.negative * self.heard // self.volume if self.volume else 0
 
 
 @dataclass(slots=True)
@@ -97,7 +133,7 @@ class State:
     mood_scales: list[MoodScale]
     hours: list[float]
     next_minute: int | None = None
-    pending: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    pending: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
     pending_minutes: int = 0
     bins: int = 0
     level: float = 0.0

@@ -31,7 +31,7 @@ def judge(state: State, settings: Settings) -> Departure:
     for scale in state.scales:
         if len(ring.volume) < scale.bins:
             continue
-        observed = sum(ring.volume[-scale.bins :])
+        observed = sum(ring.heard[-scale.bins :])
         expected = sum(ring.expected[-scale.bins :])
         z = 0.0
         enough = observed >= settings.least_mentions and observed - expected >= settings.least_mentions / 2
@@ -39,7 +39,7 @@ def judge(state: State, settings: Settings) -> Departure:
             z = deviance_sd(observed, expected, scale.dispersion + extra)
         if z > scale.opens_at:
             score = log_return_days(scale.episodes, z, opens_at=scale.opens_at)
-            if score > loudest.score and sum(ring.authors[-scale.bins :]) >= settings.least_authors:
+            if score > loudest.score:
                 loudest = Departure(bins=scale.bins, score=score)
         # History counts what is storm-sized; a low swell may alarm, but says little about how often storms come.
         counted = z if observed >= fixed.EPISODE_RATIO * expected else 0.0
