@@ -100,7 +100,7 @@ def relearn_normal(*, brand_id: UUID, by: Actor, at: datetime) -> list[Signal]:
 def _remembered(brand_id: UUID) -> DetectorState:
     """The brand's row, made when it is missing, and held: two detectors of a brand take turns."""
     DetectorState.objects.bulk_create([DetectorState(brand_id=brand_id)], ignore_conflicts=True)
-    memory: DetectorState = DetectorState.objects.select_for_update(of=("self",)).get(brand_id=brand_id)
+    memory: DetectorState = DetectorState.objects.select_for_update(of=("self",), no_key=True).get(brand_id=brand_id)
     return memory
 
 
@@ -204,7 +204,7 @@ def _answer(kind: SignalKind, recent: Sequence[Reading], brand: Brand, *, by: Ac
     last: Signal | None = (
         Signal.objects.filter(brand_id=brand.pk, kind=kind)
         .order_by("-raised_at")
-        .select_for_update(of=("self",))
+        .select_for_update(of=("self",), no_key=True)
         .first()
     )
     if last is not None and _stands(last):

@@ -77,7 +77,7 @@ SELECT external_id, md5(text), edited_at FROM listening_mention
 """
 LOCK_EDITED = """
 SELECT id, external_id, posted_at, md5(text), edited_at, mood = 'negative' FROM listening_mention
- WHERE source_id = %s AND external_id = ANY(%s) ORDER BY external_id FOR UPDATE
+ WHERE source_id = %s AND external_id = ANY(%s) ORDER BY external_id FOR NO KEY UPDATE
 """
 EDIT = """
 UPDATE listening_mention AS stored
