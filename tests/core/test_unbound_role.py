@@ -18,7 +18,8 @@ def test_a_role_that_bypasses_the_wall_may_not() -> None:
     """The catalogue of this session is covered by a view that says what a superuser's would say."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP VIEW pg_roles AS SELECT rolname, true AS rolsuper, false AS rolbypassrls FROM pg_catalog.pg_roles"
+            "CREATE TEMP VIEW pg_roles AS "
+            "SELECT rolname, true AS rolsuper, false AS rolbypassrls FROM pg_catalog.pg_roles"
         )
         cursor.execute("SET LOCAL search_path = pg_temp, public, pg_catalog")
     with pytest.raises(UnboundRole, match="superuser"):
