@@ -25,6 +25,7 @@ def open_ledger(*, agency_id: UUID) -> None:
 
 def record(
     name: str,
+    /,
     *,
     on: models.Model,
     by: Actor,
