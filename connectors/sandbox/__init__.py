@@ -1,0 +1,1 @@
+"""The sandbox: a network that is kept in our own tables, for development, drills and tests."""

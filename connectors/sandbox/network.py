@@ -1,0 +1,88 @@
+"""The sandbox as a network: it keeps the promises of a good one, and misbehaves on request.
+
+An account's credentials say how: `{"behaviour": …, "delay_ms": …}`.
+
+- `ok`: answers after `delay_ms` (0), or takes the post and is too slow to say so when that is beyond the deadline.
+- `refuse`: answers that it will not.
+- `accept_then_timeout`: does what was asked, and the line is cut before the answer.
+- `never_answers`: does nothing, and the line is cut.
+
+Where the line is cut, that happens after `delay_ms`, or at the deadline when none is given. Looking a post up always
+works.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from connectors.models import SandboxPost
+from connectors.sandbox.actions import accept_post, note_call, remove_post
+from connectors.seam import NeverSent, OutcomeUnknown, Outgoing, Receipt
+from core.wall import wall
+from tenants.models import SocialAccount
+
+BEHAVIOURS = ("ok", "refuse", "accept_then_timeout", "never_answers")
+
+
+@dataclass(frozen=True, slots=True)
+class _Manners:
+    """How an account's network behaves; a delay of None means: until the deadline."""
+
+    behaviour: str
+    delay_s: float | None
+
+    @classmethod
+    def of(cls, account: SocialAccount) -> _Manners:
+        said = account.credentials or {}
+        behaviour, delay = said.get("behaviour", "ok"), said.get("delay_ms")
+        if behaviour not in BEHAVIOURS:
+            raise NeverSent("bad_credentials")
+        try:
+            return cls(behaviour, None if delay is None else max(int(delay), 0) / 1000)
+        except ValueError:
+            raise NeverSent("bad_credentials") from None
+
+    def arrive(self, deadline_s: float) -> None:
+        """The way to the network, and what it says at the door."""
+        if self.behaviour == "refuse":
+            raise NeverSent("refused")
+        if self.behaviour == "never_answers":
+            self._cut(deadline_s)
+
+    def come_back(self, deadline_s: float) -> None:
+        """The way of the answer, after the network has done what was asked."""
+        if self.behaviour == "accept_then_timeout" or (self.delay_s or 0) > deadline_s:
+            self._cut(deadline_s)
+        time.sleep(self.delay_s or 0)  # this is the network's own slowness, and nobody could be asked about its end
+
+    def _cut(self, deadline_s: float) -> None:
+        time.sleep(min(deadline_s, deadline_s if self.delay_s is None else self.delay_s))
+        raise OutcomeUnknown("timeout")
+
+
+class Sandbox:
+    """See `connectors.seam.Network`."""
+
+    def publish(self, account: SocialAccount, outgoing: Outgoing, deadline_s: float) -> Receipt:
+        manners, now = _Manners.of(account), timezone.now()
+        note_call(account, "publish", idempotency_key=outgoing.idempotency_key, text=outgoing.text, at=now)
+        manners.arrive(deadline_s)
+        post = accept_post(account, text=outgoing.text, idempotency_key=outgoing.idempotency_key, at=now)
+        manners.come_back(deadline_s)
+        return Receipt(post.external_id, post.url)
+
+    def find(self, account: SocialAccount, idempotency_key: str, deadline_s: float) -> Receipt | None:  # noqa: ARG002 - it never waits
+        with transaction.atomic(durable=True), wall(account.agency_id):
+            post = SandboxPost.objects.filter(account_id=account.pk, idempotency_key=idempotency_key).first()
+        return None if post is None else Receipt(post.external_id, post.url)
+
+    def delete(self, account: SocialAccount, external_id: str, deadline_s: float) -> None:
+        manners, now = _Manners.of(account), timezone.now()
+        note_call(account, "delete", external_id=external_id, at=now)
+        manners.arrive(deadline_s)
+        remove_post(account, external_id=external_id, at=now)
+        manners.come_back(deadline_s)

@@ -1,0 +1,60 @@
+"""What publishing asks of a social network, and the two ways in which a call can go wrong.
+
+The whole difference between them is what may be done next: after `NeverSent` nothing is out there; after
+`OutcomeUnknown` it may be, and only the network or a person can tell. Whatever is not provably the first is the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tenants.models import SocialAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Exactly what is to appear, and the key under which the network tells a repeated call from a new one."""
+
+    text: str
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The network's own name of a post, and where people can see it."""
+
+    external_id: str
+    url: str
+
+
+class NeverSent(Exception):
+    """Provably nothing was done: the request never left us, or the network said that it refused. `reason` is a word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OutcomeUnknown(Exception):
+    """The call may have had its effect: time ran out, the line was cut, the answer was not one. `reason` is a word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Network(Protocol):
+    """One social network. No method retries; none is called inside a transaction; each keeps its deadline (seconds)."""
+
+    def publish(self, account: SocialAccount, outgoing: Outgoing, deadline_s: float) -> Receipt:
+        """Put one post out, once; raises NeverSent or OutcomeUnknown."""
+
+    def find(self, account: SocialAccount, idempotency_key: str, deadline_s: float) -> Receipt | None:
+        """Look for a post that went out under a key; None means that the network answered and has none.
+
+        Raises NeverSent or OutcomeUnknown when no look could be taken.
+        """
+
+    def delete(self, account: SocialAccount, external_id: str, deadline_s: float) -> None:
+        """Take a post away; one that is gone already counts as done. Raises NeverSent or OutcomeUnknown."""

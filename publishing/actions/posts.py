@@ -1,0 +1,317 @@
+"""Scheduling posts, and what people do with one that has not gone out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.models import Approval
+from core.actor import Actor
+from core.ids import uuid7
+from core.refusals import Invalid, Refusal
+from core.wall import standing_agency
+from jobs.actions import Wish, cancel, later, later_many, move
+from ledger.actions import record
+from permissions.revocation import line
+from publishing.models import Attempt, Post
+from publishing.queries import LATEST, digest_of_delivery, pauses_over
+from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, Lane, PostStage
+from tenants.models import Brand, SocialAccount
+
+MOST_IMPORTED = 5_000
+LONGEST_TEXT = 10_000
+
+
+class NobodyAnswers(Refusal):
+    """A rule cannot answer for what a brand says."""
+
+    code = "nobody_answers"
+    status = 403
+    title = "A post needs a person who answers for it."
+
+
+class ApprovalNeeded(Refusal):
+    code = "approval_needed"
+    title = "What goes out in the statement lane has been approved before."
+
+
+class Paused(Refusal):
+    """Fact `pauses`: the id, scope, kind and reason of each one that forbids it."""
+
+    code = "paused"
+    title = "A pause stands over this post."
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """One post of an import."""
+
+    account_id: UUID
+    text: str
+    scheduled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import made."""
+
+    import_id: UUID
+    count: int
+
+
+@transaction.atomic
+def schedule_post(
+    *,
+    account_id: UUID,
+    text: str,
+    scheduled_at: datetime,
+    lane: str,
+    approval_id: UUID | None,
+    digest: str | None,
+    incident_id: UUID | None,
+    by: Actor,
+    at: datetime,
+) -> Post:
+    """Set a text to go out on an account at an instant, and the timer that does it.
+
+    `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
+    both. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers.
+    """
+    account: SocialAccount = SocialAccount.objects.found(account_id)
+    author = _answerable(by)
+    _raise_wrong(_wrong(text, scheduled_at, at=at))
+    if approval_id is not None:
+        approval: Approval = Approval.objects.found(approval_id)
+        digest = digest or approval.digest
+    elif lane == Lane.STATEMENT:
+        raise ApprovalNeeded
+    else:
+        digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text)
+    post = Post(
+        id=uuid7(),
+        brand_id=account.brand_id,
+        account_id=account.pk,
+        text=text,
+        lane=Lane(lane),
+        scheduled_at=scheduled_at,
+        digest=digest,
+        approval_id=approval_id,
+        incident_id=incident_id,
+        author_seat_id=author,
+        created_at=at,
+    )
+    post.save(force_insert=True)
+    set_timer(post)
+    record(
+        "post.scheduled", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=scheduled_at, lane=post.lane
+    )
+    return post
+
+
+@transaction.atomic
+def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Imported:
+    """Schedule many routine posts at once, all of them or none; one event for each brand.
+
+    At most 5 000. Raises Invalid with the place and field of each bad item.
+    """
+    author = _answerable(by)
+    if not 0 < len(items) <= MOST_IMPORTED:
+        raise Invalid(f"An import holds 1 to {MOST_IMPORTED} posts.", given=len(items))
+    brands = dict(
+        SocialAccount.objects.filter(pk__in={item.account_id for item in items}).values_list("pk", "brand_id")
+    )
+    errors = []
+    for place, item in enumerate(items):
+        errors += [
+            {**error, "field": f"posts.{place}.{error['field']}"}
+            for error in _wrong(item.text, item.scheduled_at, at=at)
+        ]
+        if item.account_id not in brands:
+            errors.append(
+                {
+                    "field": f"posts.{place}.account",
+                    "code": "does_not_exist",
+                    "detail": "There is no such account here.",
+                }
+            )
+    _raise_wrong(errors)
+    import_id = uuid7()
+    posts = [
+        Post(
+            id=uuid7(),
+            agency_id=standing_agency(),
+            brand_id=brands[item.account_id],
+            account_id=item.account_id,
+            text=item.text,
+            scheduled_at=item.scheduled_at,
+            digest=digest_of_delivery(brand_id=brands[item.account_id], account_id=item.account_id, text=item.text),
+            author_seat_id=author,
+            import_id=import_id,
+            created_at=at,
+        )
+        for item in items
+    ]
+    Post.objects.bulk_create(posts, batch_size=1_000)
+    later_many([_timer(post) for post in posts])
+    counts = Counter(post.brand_id for post in posts)
+    for brand in Brand.objects.filter(pk__in=counts).order_by("pk"):
+        record("posts.imported", on=brand, by=by, at=at, count=counts[brand.pk], import_id=import_id)
+    return Imported(import_id, len(posts))
+
+
+@transaction.atomic
+def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
+    """Let a held post go out now. Whoever releases it answers for it; raises Paused while a pause stands over it."""
+    post: Post = Post.objects.locked(post_id)
+    stage = POST_LIFECYCLE.step("release", from_=post.stage)
+    if pauses := pauses_over(post):
+        raise Paused(pauses=[{"id": p.pk, "scope": p.scope, "kind": p.kind, "reason": p.reason} for p in pauses])
+    _set_again(post, stage, scheduled_at=at, by=by)
+    record("post.released", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=at)
+    return post
+
+
+@transaction.atomic
+def reschedule_post(*, post_id: UUID, scheduled_at: datetime, by: Actor, at: datetime) -> Post:
+    """Set another instant for a post that is scheduled, held or has failed."""
+    post: Post = Post.objects.locked(post_id)
+    stage = POST_LIFECYCLE.step("reschedule", from_=post.stage)
+    _raise_wrong(_wrong(post.text, scheduled_at, at=at))
+    _set_again(post, stage, scheduled_at=scheduled_at, by=by)
+    record("post.rescheduled", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=scheduled_at)
+    return post
+
+
+@transaction.atomic
+def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by: Actor, at: datetime) -> Post:
+    """Change what a post says, and when if `scheduled_at` is given; its own time must not lie in the past then.
+
+    An approval stays bound to the old text: the gate holds such a post until people agree to a new one.
+    """
+    post: Post = Post.objects.locked(post_id)
+    stage = POST_LIFECYCLE.step("rewrite", from_=post.stage)
+    when = scheduled_at or post.scheduled_at
+    _raise_wrong(_wrong(text, when, at=at))
+    post.text = text
+    if post.approval_id is None:
+        post.digest = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=text)
+    _set_again(post, stage, scheduled_at=when, by=by)
+    record("post.rewritten", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=when)
+    return post
+
+
+@transaction.atomic
+def cancel_post(*, post_id: UUID, reason: str, by: Actor, at: datetime) -> Post:
+    """Give a post up that has not gone out."""
+    post: Post = Post.objects.locked(post_id)
+    post.stage = POST_LIFECYCLE.step("cancel", from_=post.stage)
+    post.held_reason = ""
+    post.version += 1
+    post.save(update_fields=["stage", "held_reason", "version"])
+    cancel("publishing.send_post", key=str(post.pk), at=at)
+    record("post.cancelled", on=post, by=by, at=at, account_id=post.account_id, reason=reason)
+    return post
+
+
+@transaction.atomic
+def settle_post(*, post_id: UUID, is_out: bool, external_id: str, url: str, by: Actor, at: datetime) -> Post:
+    """A person has looked at the network: the post is out, or it is not. Ends the doubt either way.
+
+    A post that is not out may then be rescheduled, and asks the gate again.
+    """
+    post: Post = Post.objects.locked(post_id)
+    post.stage = POST_LIFECYCLE.step("confirm" if is_out else "deny", from_=post.stage)
+    attempt: Attempt = Attempt.objects.get(post_id=post.pk, stage=AttemptStage.UNKNOWN)
+    attempt.stage = ATTEMPT_LIFECYCLE.step("publish" if is_out else "fail", from_=attempt.stage)
+    attempt.reason, attempt.ended_at = "said_by_a_person", at
+    attempt.save(update_fields=["stage", "reason", "ended_at"])
+    post.version += 1
+    post.trouble = "" if is_out else "said_by_a_person"
+    if is_out:
+        post.published_at, post.external_id, post.url = at, external_id, url
+    post.save(update_fields=["stage", "trouble", "published_at", "external_id", "url", "version"])
+    if is_out:
+        record(
+            "post.published",
+            on=post,
+            by=by,
+            at=at,
+            account_id=post.account_id,
+            attempt_id=attempt.pk,
+            external_id=external_id,
+        )
+    else:
+        record(
+            "post.failed", on=post, by=by, at=at, account_id=post.account_id, attempt_id=attempt.pk, reason=post.trouble
+        )
+    return post
+
+
+@line("scheduled posts")
+def hold_posts_of(seat_id: UUID, _by: Actor, _at: datetime) -> int:
+    """Hold what a leaver had scheduled. A post that somebody is working on is left to the gate, which asks again."""
+    theirs = Post.objects.filter(stage=PostStage.SCHEDULED, author_seat_id=seat_id)
+    found = theirs.select_for_update(of=("self",), no_key=True, skip_locked=True).values_list("pk", flat=True)
+    held: int = Post.objects.filter(pk__in=list(found)).update(
+        stage=POST_LIFECYCLE.step("hold", from_=PostStage.SCHEDULED), held_reason=HeldReason.AUTHOR_GONE
+    )
+    return held
+
+
+def set_timer(post: Post) -> None:
+    """Make the one pending timer of a post ring at its time, whether there was one or not."""
+    if not move("publishing.send_post", key=str(post.pk), at=post.scheduled_at):
+        wish = _timer(post)
+        later(wish.handler, key=wish.key, agency_id=wish.agency_id, at=wish.at, args=wish.args)
+
+
+def _timer(post: Post) -> Wish:
+    return Wish(
+        handler="publishing.send_post",
+        key=str(post.pk),
+        agency_id=post.agency_id,
+        at=post.scheduled_at,
+        args={"post_id": str(post.pk)},
+    )
+
+
+def _set_again(post: Post, stage: str, *, scheduled_at: datetime, by: Actor) -> None:
+    """Schedule a post anew, under the name of whoever decided it: a new version, and a new key for the network."""
+    post.author_seat_id = _answerable(by)
+    post.stage, post.scheduled_at = stage, scheduled_at
+    post.held_reason = post.trouble = ""
+    post.version += 1
+    post.save(
+        update_fields=[
+            "text", "digest", "author_seat_id", "stage", "scheduled_at", "held_reason", "trouble", "version",
+        ]
+    )  # fmt: skip
+    set_timer(post)
+
+
+def _answerable(by: Actor) -> UUID:
+    if by.seat_id is None:
+        raise NobodyAnswers
+    return by.seat_id
+
+
+def _wrong(text: str, scheduled_at: datetime, *, at: datetime) -> list[dict[str, str]]:
+    """What is wrong with a text and its time, by field."""
+    errors = []
+    if not text.strip():
+        errors.append({"field": "text", "code": "blank", "detail": "There is no text to send."})
+    elif len(text) > LONGEST_TEXT:
+        errors.append({"field": "text", "code": "max_length", "detail": f"At most {LONGEST_TEXT} characters."})
+    if at - scheduled_at > LATEST:
+        errors.append({"field": "scheduled_at", "code": "in_the_past", "detail": "This time lies in the past."})
+    return errors
+
+
+def _raise_wrong(errors: list[dict[str, str]]) -> None:
+    if errors:
+        raise Invalid("The post cannot be scheduled.", errors=errors)

@@ -1,0 +1,76 @@
+"""What forbids a post, what is in flight under a pause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from approvals.payload import deliveries_payload, digest_of
+from approvals.queries import why_not
+from permissions.gate import allowed
+from permissions.needs import Need
+from publishing.models import Attempt, Pause, Post
+from publishing.states import AttemptStage, HeldReason, Lane, PostStage
+from tenants.queries import caller_in_office
+
+LATEST = timedelta(minutes=10)  # a scheduled text that comes later than this is out of its time
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A send that began before the pause and has not ended."""
+
+    post_id: UUID
+    account_id: UUID
+    attempt_id: UUID
+    started_at: datetime
+
+
+def active_pauses(*, brand_id: UUID | None = None, account_id: UUID | None = None) -> list[Pause]:
+    """The standing pauses over an account of a brand, over a brand, or over the whole agency; in order of epoch."""
+    return list(Pause.objects.all().standing().over(brand_id=brand_id, account_id=account_id).order_by("epoch"))
+
+
+def pauses_over(post: Post) -> list[Pause]:
+    """The standing pauses that forbid this post in its lane."""
+    return [p for p in active_pauses(brand_id=post.brand_id, account_id=post.account_id) if post.lane in p.lanes]
+
+
+def in_flight(pause: Pause) -> list[InFlight]:
+    """The sends under a pause whose call may still be going on, oldest first."""
+    posts = Post.objects.all().under(pause).filter(stage=PostStage.SENDING)
+    attempts = Attempt.objects.filter(stage=AttemptStage.SENDING, post_id__in=posts.values("pk")).order_by("id")
+    return [InFlight(attempt.post_id, attempt.account_id, attempt.pk, attempt.started_at) for attempt in attempts]
+
+
+def digest_of_delivery(*, brand_id: UUID, account_id: UUID, text: str) -> str:
+    """What binds a post that needs no approval: the digest of this one delivery, in no stated language."""
+    return digest_of(deliveries_payload(brand_id=brand_id, language="und", deliveries=[(account_id, text)]))
+
+
+def why_held(post: Post, *, at: datetime) -> HeldReason | None:
+    """Why this post must not go out now; None when it may. Asked under the fence, in the transaction that sends."""
+    if pauses_over(post):
+        return HeldReason.PAUSED
+    if at - post.scheduled_at > LATEST:
+        return HeldReason.TOO_LATE
+    return _why_unbound(post, at=at) or _why_unanswered(post, at=at)
+
+
+def _why_unbound(post: Post, *, at: datetime) -> HeldReason | None:
+    if post.approval is None:
+        if post.lane == Lane.STATEMENT:
+            return HeldReason.NOT_APPROVED
+        bound = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=post.text)
+        return None if bound == post.digest else HeldReason.TEXT_CHANGED
+    word = why_not(post.approval, account_id=post.account_id, text=post.text, digest=post.digest, at=at)
+    return None if word is None else HeldReason(word)
+
+
+def _why_unanswered(post: Post, *, at: datetime) -> HeldReason | None:
+    caller = caller_in_office(post.author_seat_id, at=at)
+    if caller is None:
+        return HeldReason.AUTHOR_GONE
+    need = Need.STATEMENTS_RELEASE if post.lane == Lane.STATEMENT else Need.POSTS_SCHEDULE
+    return None if allowed(caller, need, post) else HeldReason.AUTHOR_NOT_ALLOWED
