@@ -33,7 +33,7 @@ class ContactMethod(TenantRow):
     seat = TenantKey("tenants.Seat")
     transport = models.CharField(max_length=8, choices=Transport.choices)
     address = SealedTextField(null=True)
-    position = models.PositiveSmallIntegerField()  # 1 is tried first
+    position = models.PositiveSmallIntegerField()  # the person's own order; all of them are used
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 
