@@ -9,6 +9,8 @@ from signal import Signals
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from crisisapi.embedded.places import Passwords
 from crisisapi.embedded.processes import Ending, end, end_stranger, spawn
@@ -99,7 +101,9 @@ class Valkey:
     def _answers(self) -> bool:
         if not self._socket.exists():
             return False
-        with redis.Redis(unix_socket_path=str(self._socket), password=self._passwords.valkey) as client:
+        with redis.Redis(
+            unix_socket_path=str(self._socket), password=self._passwords.valkey, retry=Retry(NoBackoff(), 0)
+        ) as client:
             try:
                 return bool(client.ping())
             except redis.ConnectionError:
