@@ -30,6 +30,7 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        self.stdout.write(f"auditor: watching, a round each {options['every']:g} s")
         while True:
             close_old_connections()
             self.tell(auditor.go_round(at=timezone.now()))
