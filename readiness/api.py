@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -24,6 +24,13 @@ from readiness.states import MessageKind
 from tenants.models import Brand
 
 LONGEST_TEXT = 10_000
+SEEN = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The ETag of the plan as you saw it. 428 without, 412 when it has moved on.",
+)
 
 
 class PlanVersionView(serializers.ModelSerializer[PlanVersion]):
@@ -91,7 +98,7 @@ class Plans(ReadViews):
         version = publish_plan(brand_id=brand.pk, replaces=0, **wanted, **self.told)
         return self.show_created(version, PlanVersionView)
 
-    @extend_schema(request=NextVersion, responses={201: PlanVersionView})
+    @extend_schema(parameters=[SEEN], request=NextVersion, responses={201: PlanVersionView})
     @action(detail=True, methods=["post"])
     def publish(self, _request: Request, **_: Any) -> Response:
         """Put the next version into force. Needs `If-Match`: nobody replaces a version that they have not seen."""
