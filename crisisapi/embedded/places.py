@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from crisisapi.embedded.account import Account
-from crisisapi.embedded.refusals import EmbeddedError
+from crisisapi.embedded.refusals import EmbeddedError, InUse
 
 _PREFIX = "crisisapi-"
 _LONGEST_SOCKET_DIRECTORY = 80
@@ -63,7 +63,7 @@ def take(directory: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise EmbeddedError(f"{directory} is in use by a running system: stop that first.") from None
+        raise InUse(f"{directory} is in use by a running system: stop that first.") from None
     return lock
 
 

@@ -9,6 +9,10 @@ class EmbeddedError(Exception):
     """An embedded server cannot be started here; the message is the whole explanation."""
 
 
+class InUse(EmbeddedError):
+    """Another living process holds the directory."""
+
+
 class EmbeddedRefused(EmbeddedError):
     """An embedded server was asked for in production."""
 

@@ -23,7 +23,7 @@ from crisisapi.embedded import places, programs, runfile
 from crisisapi.embedded.fleet import Fleet, tail
 from crisisapi.embedded.interrupts import Interrupts
 from crisisapi.embedded.processes import Ending, end, how_it_ended, kill_group, spawn
-from crisisapi.embedded.refusals import EmbeddedError
+from crisisapi.embedded.refusals import EmbeddedError, InUse
 from crisisapi.embedded.servers import EmbeddedServices
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -72,7 +72,7 @@ class Supervisor:
         """Take the directory `var` for ourselves and clear away what a killed run has left."""
         try:
             self._cleanup.enter_context(places.take(self._var))
-        except EmbeddedError:
+        except InUse:
             note = runfile.read(self._note)
             where = f"at {note.base_url} (pid {note.pid})" if note else f"on {self._var}"
             raise EmbeddedError(f"crisisapi already runs {where}: stop that first.") from None
@@ -101,6 +101,8 @@ class Supervisor:
         )
         self._environment = {
             "PUBLIC_URL": self._base_url,
+            # Where the story's own mail server will listen, unless mail goes to a real one.
+            "EMAIL_PORT": str(free_port(0)),
             **self._services.child_environment(),
             "PYTHONUNBUFFERED": "1",
         }
@@ -215,15 +217,21 @@ class Supervisor:
 
 def choose_port(wanted: int | None) -> int:
     """The wanted port, or an error in one sentence; without a wish the usual one, or any free one."""
-    for port in (wanted,) if wanted else (USUAL_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise EmbeddedError(f"Port {wanted} is not free: choose another --port, or none.")
+    port = free_port(wanted) if wanted else free_port(USUAL_PORT) or free_port(0)
+    if port is None:
+        raise EmbeddedError(f"Port {wanted} is not free: choose another --port, or none.")
+    return port
+
+
+def free_port(port: int) -> int | None:
+    """`port` when nobody listens on it, else None; for 0 any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
 
 
 def fingerprint(database_url: str) -> str:
