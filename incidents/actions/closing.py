@@ -1,0 +1,118 @@
+"""The way out of a crisis, and back in: contain, resolve, reopen, stand down, review, close."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from alerting.actions import resolve_page
+from alerting.models import Page
+from core.actor import Actor
+from core.refusals import Refusal
+from incidents.actions.clocks import start_planned_clocks, stop_clocks
+from incidents.actions.postmortems import draft_postmortem
+from incidents.models import Incident, PostMortem
+from incidents.queries import loose_ends
+from incidents.states import INCIDENT_LIFECYCLE, ClockKind, PostMortemStage
+from ledger.actions import record
+
+
+class LooseEnds(Refusal):
+    """The crisis cannot end: facts name the pauses still on, the statements unsent, the posts of unknown outcome."""
+
+    code = "loose_ends"
+    title = "This incident still has loose ends."
+
+
+class ReviewNotReleased(Refusal):
+    """An incident is closed when its post-mortem has been released."""
+
+    code = "review_not_released"
+    title = "The post-mortem of this incident has not been released."
+
+
+@transaction.atomic
+def contain_incident(*, incident_id: UUID, note: str, by: Actor, at: datetime) -> Incident:
+    """Say that the crisis no longer grows."""
+    incident = _moved(incident_id, "contain")
+    incident.contained_at = incident.contained_at or at
+    incident.save(update_fields=["stage", "contained_at", "version"])
+    record("incident.contained", on=incident, by=by, at=at, note=note)
+    return incident
+
+
+@transaction.atomic
+def resolve_incident(*, incident_id: UUID, note: str, by: Actor, at: datetime) -> Incident:
+    """End the crisis; refused while a pause of its own is on, a statement is unsent or an outcome is unknown."""
+    incident = _moved(incident_id, "resolve")
+    loose = loose_ends(incident)
+    if loose.any():
+        raise LooseEnds(loose.in_words(), pauses=loose.pauses, statements=loose.statements, posts=loose.posts)
+    incident.resolved_at = incident.resolved_at or at
+    incident.save(update_fields=["stage", "resolved_at", "version"])
+    stop_clocks(incident, at=at)
+    _quiet_pages(incident, by=by, at=at)
+    record("incident.resolved", on=incident, by=by, at=at, note=note)
+    return incident
+
+
+@transaction.atomic
+def reopen_incident(*, incident_id: UUID, reason: str, by: Actor, at: datetime) -> Incident:
+    """Go back to work: it flared up again. Each stage keeps the first time it was reached."""
+    incident = _moved(incident_id, "reopen")
+    incident.save(update_fields=["stage", "version"])
+    start_planned_clocks(incident, only=frozenset({ClockKind.UPDATE}), by=by, at=at)
+    record("incident.reopened", on=incident, by=by, at=at, reason=reason)
+    return incident
+
+
+@transaction.atomic
+def stand_down_incident(*, incident_id: UUID, reason: str, note: str, by: Actor, at: datetime) -> Incident:
+    """Say that it is no crisis: a false alarm, or something that is handled person by person."""
+    incident = _moved(incident_id, "stand_down")
+    incident.stood_down_at = at
+    incident.save(update_fields=["stage", "stood_down_at", "version"])
+    stop_clocks(incident, at=at)
+    _quiet_pages(incident, by=by, at=at)
+    record("incident.stood_down", on=incident, by=by, at=at, reason=reason, note=note)
+    return incident
+
+
+@transaction.atomic
+def put_incident_under_review(*, incident_id: UUID, by: Actor, at: datetime) -> Incident:
+    """Begin to learn: the post-mortem is drafted with the timeline as it stands."""
+    incident = _moved(incident_id, "put_under_review")
+    incident.reviewed_at = incident.reviewed_at or at
+    incident.save(update_fields=["stage", "reviewed_at", "version"])
+    postmortem = draft_postmortem(incident, by=by, at=at)
+    record("incident.put_under_review", on=incident, by=by, at=at, postmortem_id=postmortem.pk)
+    return incident
+
+
+@transaction.atomic
+def close_incident(*, incident_id: UUID, note: str, by: Actor, at: datetime) -> Incident:
+    """Close the file; refused before the post-mortem is released."""
+    incident = _moved(incident_id, "close")
+    if not PostMortem.objects.filter(incident=incident, stage=PostMortemStage.RELEASED).exists():
+        raise ReviewNotReleased
+    incident.closed_at = at
+    incident.save(update_fields=["stage", "closed_at", "version"])
+    record("incident.closed", on=incident, by=by, at=at, note=note)
+    return incident
+
+
+def _moved(incident_id: UUID, verb: str) -> Incident:
+    """The incident, locked, in the stage that the verb leads to; not saved yet."""
+    incident: Incident = Incident.objects.locked(incident_id)
+    incident.stage = INCIDENT_LIFECYCLE.step(verb, from_=incident.stage)
+    incident.version += 1
+    return incident
+
+
+def _quiet_pages(incident: Incident, *, by: Actor, at: datetime) -> None:
+    """Nobody is called any more about what is over."""
+    climbing = Page.objects.all().climbing().filter(incident=incident)
+    for page_id in climbing.order_by("pk").values_list("pk", flat=True):
+        resolve_page(page_id=page_id, reason=f"{incident.reference} is over", by=by, at=at)

@@ -1,0 +1,220 @@
+"""Writing a statement and getting it agreed: draft, revise, submit, approve, send back, withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.actions import request_approval, void_approval
+from approvals.models import Approval
+from approvals.payload import deliveries_payload, digest_of
+from core.actor import Actor
+from core.failpoints import failpoint
+from core.refusals import Invalid, Refusal
+from incidents.actions.work import lock_open
+from incidents.models import Delivery, Incident, Statement, StatementVersion
+from incidents.queries import approval_stages, authors_of
+from incidents.states import STATEMENT_LIFECYCLE, StatementStage
+from ledger.actions import record
+from publishing.actions import cancel_post
+from publishing.models import Post
+from publishing.states import PostStage
+from tenants.models import SocialAccount
+
+ABOUT = "incidents.statement_version"
+Deliveries = Sequence[tuple[UUID, str]]
+WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
+NEVER_OUT = WAITING | {PostStage.CANCELLED}
+
+
+class AlreadyOut(Refusal):
+    """Some of it may be public already; take the posts down instead."""
+
+    code = "already_out"
+    title = "This statement is out, or may be: take its posts down instead."
+
+
+@transaction.atomic
+def draft_statement(
+    *, incident_id: UUID, title: str, language: str, deliveries: Deliveries, by: Actor, at: datetime
+) -> Statement:
+    """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it."""
+    incident = lock_open(incident_id)
+    payload = payload_for(incident.brand_id, language, deliveries)
+    statement = Statement(brand_id=incident.brand_id, incident=incident, title=title, created_at=at)
+    statement.save(force_insert=True)
+    version = write_version(statement, payload, by=by, at=at)
+    record("statement.drafted", on=statement, by=by, at=at, title=title, version=1, digest=version.digest)
+    return statement
+
+
+def payload_for(brand_id: UUID, language: str, deliveries: Deliveries) -> dict[str, Any]:
+    """Exactly what would be sent; raises Invalid (400) for accounts that are not the brand's."""
+    ours = set(
+        SocialAccount.objects.filter(brand_id=brand_id, pk__in=[account for account, _ in deliveries]).values_list(
+            "pk", flat=True
+        )
+    )
+    errors = [
+        {"field": f"deliveries.{place}.account", "code": "does_not_exist", "detail": "The brand has no such account."}
+        for place, (account, _) in enumerate(deliveries)
+        if account not in ours
+    ]
+    if errors:
+        raise Invalid("A statement goes to accounts of its brand.", errors=errors)
+    return deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
+
+
+def write_version(statement: Statement, payload: dict[str, Any], *, by: Actor, at: datetime) -> StatementVersion:
+    version = StatementVersion(
+        brand_id=statement.brand_id,
+        statement=statement,
+        number=statement.current_version,
+        payload=payload,
+        digest=digest_of(payload),
+        author_seat_id=by.seat_id,
+        written_at=at,
+    )
+    version.save(force_insert=True)
+    return version
+
+
+def locked_statement(statement_id: UUID) -> tuple[Incident, Statement, StatementVersion]:
+    """The statement, its incident and its newest version, held together: always in this order."""
+    statement: Statement = Statement.objects.locked(statement_id)
+    incident: Incident = Incident.objects.locked(statement.incident_id)
+    newest: StatementVersion = StatementVersion.objects.select_for_update(of=("self",), no_key=True).get(
+        statement=statement, number=statement.current_version
+    )
+    return incident, statement, newest
+
+
+@transaction.atomic
+def revise_statement(
+    *, statement_id: UUID, title: str, language: str, deliveries: Deliveries, by: Actor, at: datetime
+) -> Statement:
+    """Change the words: a new version, which nobody has agreed to yet. The approval of the old words is void.
+
+    Where only the title changes, the words and their approval stay.
+    """
+    _, statement, old = locked_statement(statement_id)
+    revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)
+    payload = payload_for(statement.brand_id, language, deliveries)
+    statement.title = title
+    newest = old
+    if digest_of(payload) != old.digest:
+        statement.stage = revised
+        statement.current_version += 1
+        newest = write_version(statement, payload, by=by, at=at)
+        approval = live_approval(old)
+        if approval is not None:
+            void_approval(approval_id=approval.pk, reason="The text was changed.", by=by, at=at)
+    statement.version += 1
+    statement.save(update_fields=["title", "stage", "current_version", "version"])
+    record("statement.revised", on=statement, by=by, at=at, version=newest.number, digest=newest.digest)
+    return statement
+
+
+def live_approval(version: StatementVersion) -> Approval | None:
+    """The request about these words that waits for voices or was granted, locked; None when there is none."""
+    approval: Approval | None = (
+        Approval.objects.all()
+        .live()
+        .filter(pk=version.approval_id)
+        .select_for_update(of=("self",), no_key=True)
+        .first()
+    )
+    return approval
+
+
+@transaction.atomic
+def submit_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statement:
+    """Ask for approval of exactly these words, by the stages of the incident's frozen plan.
+
+    Whoever wrote any version of the statement may not approve it.
+    """
+    incident, statement, newest = locked_statement(statement_id)
+    statement.stage = STATEMENT_LIFECYCLE.step("submit", from_=statement.stage)
+    lock_open(incident.pk)
+    newest.approval = request_approval(
+        brand_id=statement.brand_id,
+        about_kind=ABOUT,
+        about_id=newest.pk,
+        incident_id=incident.pk,
+        payload=newest.payload,
+        stages=approval_stages(incident),
+        author_seat_ids=authors_of(statement),
+        expires_at=None,
+        by=by,
+        at=at,
+    )
+    newest.save(update_fields=["approval"])
+    statement.version += 1
+    statement.save(update_fields=["stage", "version"])
+    failpoint("incidents.statement_submitted")
+    record(
+        "statement.submitted",
+        on=statement,
+        by=by,
+        at=at,
+        version=newest.number,
+        digest=newest.digest,
+        approval_id=newest.approval_id,
+    )
+    return statement
+
+
+@transaction.atomic
+def approve_statement(*, version_id: UUID, by: Actor, at: datetime) -> Statement:
+    """The words were agreed to. Safe to repeat; a version that is no longer the newest changes nothing."""
+    _, statement, newest = locked_statement(StatementVersion.objects.found(version_id).statement_id)
+    if newest.pk == version_id and statement.stage == StatementStage.IN_APPROVAL:
+        mark_approved(statement, newest, by=by, at=at)
+    return statement
+
+
+def mark_approved(statement: Statement, newest: StatementVersion, *, by: Actor, at: datetime) -> None:
+    statement.stage = STATEMENT_LIFECYCLE.step("approve", from_=statement.stage)
+    statement.version += 1
+    statement.save(update_fields=["stage", "version"])
+    record("statement.approved", on=statement, by=by, at=at, version=newest.number, digest=newest.digest)
+
+
+@transaction.atomic
+def send_statement_back(*, version_id: UUID, approval_id: UUID, by: Actor, at: datetime) -> Statement:
+    """Its approval was rejected, or voided because an approver left: the words need another round. Safe to repeat."""
+    _, statement, newest = locked_statement(StatementVersion.objects.found(version_id).statement_id)
+    current = newest.pk == version_id and newest.approval_id == approval_id
+    if current and STATEMENT_LIFECYCLE.allows("send_back", from_=statement.stage):
+        statement.stage = STATEMENT_LIFECYCLE.step("send_back", from_=statement.stage)
+        statement.version += 1
+        statement.save(update_fields=["stage", "version"])
+        record("statement.sent_back", on=statement, by=by, at=at, version=newest.number, digest=newest.digest)
+    return statement
+
+
+@transaction.atomic
+def withdraw_statement(*, statement_id: UUID, reason: str, by: Actor, at: datetime) -> Statement:
+    """Decide not to say it. Refused once any of it is public or may be; posts still waiting are cancelled."""
+    _, statement, newest = locked_statement(statement_id)
+    statement.stage = STATEMENT_LIFECYCLE.step("withdraw", from_=statement.stage)
+    approval = live_approval(newest)
+    carried = Delivery.objects.filter(statement=statement).values("post_id")
+    posts = list(Post.objects.filter(pk__in=carried).order_by("pk").select_for_update(of=("self",), no_key=True))
+    out = [post.pk for post in posts if post.stage not in NEVER_OUT]
+    if out:
+        raise AlreadyOut(posts=out)
+    for post in posts:
+        if post.stage in WAITING:
+            cancel_post(post_id=post.pk, reason="The statement was withdrawn.", by=by, at=at)
+    if approval is not None:
+        void_approval(approval_id=approval.pk, reason="The statement was withdrawn.", by=by, at=at)
+    statement.withdrawn_at = at
+    statement.version += 1
+    statement.save(update_fields=["stage", "withdrawn_at", "version"])
+    record("statement.withdrawn", on=statement, by=by, at=at, version=newest.number, reason=reason)
+    return statement

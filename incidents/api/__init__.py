@@ -1,0 +1,19 @@
+"""Incidents over HTTP."""
+
+from incidents.api.incidents import Incidents
+from incidents.api.postmortems import PostMortems
+from incidents.api.statements import Statements
+from incidents.api.work import Clocks, Duties, Notes, Tasks, Timeline
+
+routes = [
+    ("incidents", Incidents, "incident"),
+    ("incidents/<uuid:incident>/timeline", Timeline, "incident-timeline"),
+    ("incidents/<uuid:incident>/notes", Notes, "incident-note"),
+    ("incidents/<uuid:incident>/duties", Duties, "incident-duty"),
+    ("incidents/<uuid:incident>/tasks", Tasks, "incident-task"),
+    ("incidents/<uuid:incident>/clocks", Clocks, "incident-clock"),
+    ("statements", Statements, "statement"),
+    ("post-mortems", PostMortems, "post-mortem"),
+]
+
+__all__ = ["routes"]

@@ -1,0 +1,189 @@
+"""Statements over HTTP. Everything that changes one needs If-Match."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.http.shapes import Shape
+from incidents.actions import (
+    draft_statement,
+    release_statement,
+    revise_statement,
+    submit_statement,
+    withdraw_statement,
+)
+from incidents.api.bodies import EmptyBody, IncidentReason
+from incidents.models import Delivery, Incident, Statement, StatementVersion
+from incidents.queries import newest_version
+from incidents.states import StatementKind, StatementStage
+from permissions.needs import Need
+from permissions.viewset import ReadViews
+
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+
+class StatementLine(serializers.ModelSerializer[Statement]):
+    """A statement as a list shows it."""
+
+    class Meta:
+        model = Statement
+        fields = [
+            "id", "brand", "incident", "title", "kind", "stage", "current_version", "message", "created_at",
+            "released_at", "published_at", "withdrawn_at", "version",
+        ]  # fmt: skip
+
+
+class StatementText(serializers.Serializer[Any]):
+    account = serializers.UUIDField()
+    text = serializers.CharField()
+
+
+class StatementVersionView(serializers.ModelSerializer[StatementVersion]):
+    """The exact words of one version; `digest` binds them to `approval`."""
+
+    language = serializers.CharField(source="payload.language", read_only=True)
+    deliveries = StatementText(source="payload.deliveries", many=True, read_only=True)
+
+    class Meta:
+        model = StatementVersion
+        fields = ["number", "language", "deliveries", "digest", "approval", "author_seat_id", "written_at"]
+
+
+class StatementPostView(serializers.ModelSerializer[Delivery]):
+    """Which post carries the words to an account, and how it fares."""
+
+    stage = serializers.CharField(source="post.stage", read_only=True)
+    url = serializers.CharField(source="post.url", read_only=True)
+    published_at = serializers.DateTimeField(source="post.published_at", read_only=True)
+
+    class Meta:
+        model = Delivery
+        fields = ["account", "post", "stage", "url", "published_at"]
+
+
+class StatementView(StatementLine):
+    """A statement with every version of its words, newest first, and the posts that carry it."""
+
+    versions = serializers.SerializerMethodField()
+    posts = serializers.SerializerMethodField()
+
+    class Meta(StatementLine.Meta):
+        fields = [*StatementLine.Meta.fields, "versions", "posts"]
+
+    @extend_schema_field(StatementVersionView(many=True))
+    def get_versions(self, statement: Statement) -> Any:
+        return StatementVersionView(
+            StatementVersion.objects.filter(statement=statement).order_by("-number"), many=True
+        ).data
+
+    @extend_schema_field(StatementPostView(many=True))
+    def get_posts(self, statement: Statement) -> Any:
+        carried = Delivery.objects.filter(statement=statement).select_related("post").order_by("pk")
+        return StatementPostView(carried, many=True).data
+
+
+class StatementTextShape(Shape):
+    account = serializers.UUIDField()
+    text = serializers.CharField(max_length=10_000, trim_whitespace=False)
+
+
+class StatementShape(Shape):
+    incident = serializers.UUIDField()
+    title = serializers.CharField(max_length=200)
+    language = serializers.RegexField(LANGUAGE_TAG, max_length=12, default="en")
+    deliveries = StatementTextShape(many=True, min_length=1, max_length=100)
+
+
+class StatementRevision(Shape):
+    """What is not named stays as it is."""
+
+    title = serializers.CharField(max_length=200, required=False)
+    language = serializers.RegexField(LANGUAGE_TAG, max_length=12, required=False)
+    deliveries = StatementTextShape(many=True, min_length=1, max_length=100, required=False)
+
+
+class StatementFilter(Shape):
+    incident = serializers.UUIDField(required=False)
+    brand = serializers.UUIDField(required=False)
+    stage = serializers.ChoiceField(choices=StatementStage.choices, required=False)
+    kind = serializers.ChoiceField(choices=StatementKind.choices, required=False)
+
+
+class Statements(ReadViews):
+    """What brands say in a crisis, newest first."""
+
+    sees = Need.STATEMENTS_READ
+    needs: ClassVar[Any] = {
+        "list": Need.STATEMENTS_READ,
+        "retrieve": Need.STATEMENTS_READ,
+        "create": Need.STATEMENTS_DRAFT,
+        "partial_update": Need.STATEMENTS_DRAFT,
+        "submit": Need.STATEMENTS_DRAFT,
+        "withdraw": Need.STATEMENTS_DRAFT,
+        "release": Need.STATEMENTS_RELEASE,
+    }
+    serializer_class = StatementView
+    asks = StatementFilter
+
+    def rows(self) -> Any:
+        return Statement.objects.all()
+
+    @extend_schema(parameters=[StatementFilter], responses=StatementLine(many=True))
+    def list(self, _request: Request, **_: Any) -> Response:
+        return self.show_page(self.get_queryset().filter(**self.asked(self.asks)), StatementLine)
+
+    @extend_schema(request=StatementShape, responses={201: StatementView})
+    def create(self, _request: Request, **_: Any) -> Response:
+        wanted = self.read(StatementShape)
+        incident = self.named(
+            Incident.objects.all(), wanted.pop("incident"), field="incident", sees=Need.INCIDENTS_READ
+        )
+        self.require(Need.STATEMENTS_DRAFT, incident)
+        wanted["deliveries"] = _pairs(wanted["deliveries"])
+        return self.show_created(draft_statement(incident_id=incident.pk, **wanted, **self.told))
+
+    @extend_schema(request=StatementRevision, responses=StatementView)
+    def partial_update(self, _request: Request, **_: Any) -> Response:
+        """Change the words. That voids the approval of the old ones; changing only the title does not."""
+        statement = self.subject(seen=True)
+        payload = newest_version(statement).payload
+        wanted = {
+            "title": statement.title,
+            "language": payload["language"],
+            "deliveries": [{"account": UUID(d["account"]), "text": d["text"]} for d in payload["deliveries"]],
+            **self.read(StatementRevision),
+        }
+        wanted["deliveries"] = _pairs(wanted["deliveries"])
+        return self.show(revise_statement(statement_id=statement.pk, **wanted, **self.told))
+
+    @extend_schema(request=EmptyBody, responses=StatementView)
+    @action(detail=True, methods=["post"])
+    def submit(self, _request: Request, **_: Any) -> Response:
+        """Ask for approval of exactly these words, by the stages of the incident's plan."""
+        statement = self.subject(seen=True)
+        return self.show(submit_statement(statement_id=statement.pk, **self.read(EmptyBody), **self.told))
+
+    @extend_schema(request=IncidentReason, responses=StatementView)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, _request: Request, **_: Any) -> Response:
+        """Decide not to say it; refused with `already_out` once any of it is public or may be."""
+        statement = self.subject(seen=True)
+        return self.show(withdraw_statement(statement_id=statement.pk, **self.read(IncidentReason), **self.told))
+
+    @extend_schema(request=EmptyBody, responses=StatementView)
+    @action(detail=True, methods=["post"])
+    def release(self, _request: Request, **_: Any) -> Response:
+        """Send the approved words now, one post for each account; the approval is spent by it."""
+        statement = self.subject(seen=True)
+        return self.show(release_statement(statement_id=statement.pk, **self.read(EmptyBody), **self.told))
+
+
+def _pairs(deliveries: Any) -> Any:
+    return [(delivery["account"], delivery["text"]) for delivery in deliveries]

@@ -1,0 +1,15 @@
+"""Doors for machines."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from core.actor import Actor
+from incidents.actions import breach_clock
+from incidents.actions.clocks import BREACH
+from jobs.handlers import Run, job
+
+
+@job(BREACH, queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
+def breach(run: Run) -> None:
+    breach_clock(clock_id=UUID(run.args["clock_id"]), by=Actor.rule("clocks"), at=run.at)

@@ -1,0 +1,104 @@
+"""Questions about an incident that span several tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, Min, Q, QuerySet
+
+from alerting.models import Page
+from incidents.models import Delivery, Incident, Statement, StatementVersion
+from incidents.states import UNSENT_STAGES
+from ledger.models import Event
+from publishing.models import Pause, Post
+from publishing.states import PostStage
+
+# What is asked when the brand had no plan: the agency's crisis lead, then the client.
+DEFAULT_STAGES: list[dict[str, Any]] = [
+    {"name": "Agency", "role": "crisis_lead", "side": "staff", "quorum": 1},
+    {"name": "Client", "role": "client_approver", "side": "client", "quorum": 1},
+]
+
+# A post in one of these stages may or may not be public; somebody must find out.
+UNKNOWN_STAGES = frozenset({PostStage.SENDING, PostStage.UNKNOWN, PostStage.NEEDS_HUMAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What keeps a crisis from ending: ids of pauses of its own that are on, statements unsent, posts in doubt."""
+
+    pauses: list[UUID] = field(default_factory=list)
+    statements: list[UUID] = field(default_factory=list)
+    posts: list[UUID] = field(default_factory=list)
+
+    def any(self) -> bool:
+        return bool(self.pauses or self.statements or self.posts)
+
+    def in_words(self) -> str:
+        parts = [
+            (self.pauses, "a pause of its own is on"),
+            (self.statements, "a statement is unsent"),
+            (self.posts, "the outcome of a post is unknown"),
+        ]
+        return f"This incident cannot be resolved: {', '.join(words for found, words in parts if found)}."
+
+
+def loose_ends(incident: Incident) -> Loose:
+    """What must be settled before the incident can be resolved; three queries."""
+    return Loose(
+        pauses=_ids(Pause.objects.filter(incident=incident, lifted_at=None)),
+        statements=_ids(Statement.objects.filter(incident=incident, stage__in=UNSENT_STAGES)),
+        posts=_ids(Post.objects.filter(incident=incident, stage__in=UNKNOWN_STAGES)),
+    )
+
+
+def _ids(rows: QuerySet[Any]) -> list[UUID]:
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def approval_stages(incident: Incident) -> list[dict[str, Any]]:
+    """Who must agree to words in this incident, in order: as the frozen plan says."""
+    stages: list[dict[str, Any]] = incident.plan.get("approval", {}).get("stages") or DEFAULT_STAGES
+    return stages
+
+
+def authors_of(statement: Statement) -> list[UUID]:
+    """Everybody who wrote a version of it; none of them approves any version."""
+    authors = StatementVersion.objects.filter(statement=statement, author_seat_id__isnull=False)
+    return list(authors.order_by("author_seat_id").values_list("author_seat_id", flat=True).distinct())
+
+
+def first_words_out(incident_id: UUID) -> datetime | None:
+    """When the first post of a statement of this incident was published."""
+    carried = Delivery.objects.filter(statement__incident_id=incident_id)
+    first: datetime | None = carried.aggregate(first=Min("post__published_at"))["first"]
+    return first
+
+
+def last_statement_out(incident_id: UUID) -> datetime | None:
+    """When the newest statement of this incident was out everywhere."""
+    statements = Statement.objects.filter(incident_id=incident_id)
+    last: datetime | None = statements.aggregate(last=Max("published_at"))["last"]
+    return last
+
+
+def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
+    """The incident's events, and those of what led to it: its cause and the pages about both. Unordered."""
+    causes = Q(subject_id=incident.pk)
+    about = [incident.pk]
+    if incident.cause_id is not None:
+        causes |= Q(subject_id=incident.cause_id)
+        about.append(incident.cause_id)
+    pages = list(Page.objects.filter(cause_id__in=about).values_list("pk", flat=True))
+    versions = StatementVersion.objects.filter(statement__incident=incident, approval__isnull=False)
+    asked = list(versions.values_list("approval_id", flat=True))
+    return Event.objects.filter(causes | Q(incident_id=incident.pk) | Q(subject_id__in=[*pages, *asked]))
+
+
+def newest_version(statement: Statement) -> StatementVersion:
+    """The words of the statement as they stand."""
+    version: StatementVersion = StatementVersion.objects.get(statement=statement, number=statement.current_version)
+    return version

@@ -1,0 +1,39 @@
+"""What incidents do about news from below; every one of them is safe to hear twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from alerting.models import Page
+from core.actor import Actor
+from incidents.actions import approve_statement, follow_post, send_statement_back
+from incidents.actions.clocks import acknowledge_incidents_of
+from incidents.actions.statements import ABOUT
+from ledger.models import Event
+from ledger.subscriptions import on
+
+FOLLOWING = Actor.rule("incidents follow")
+
+
+@on("approval.granted", reaction="incidents.approve_statement", queue="publish")
+def approve(event: Event, at: datetime) -> None:
+    if event.facts["about_kind"] == ABOUT:
+        approve_statement(version_id=UUID(event.facts["about_id"]), by=FOLLOWING, at=at)
+
+
+@on("approval.rejected", "approval.voided", reaction="incidents.send_statement_back", queue="publish")
+def send_back(event: Event, at: datetime) -> None:
+    if event.facts["about_kind"] == ABOUT:
+        send_statement_back(version_id=UUID(event.facts["about_id"]), approval_id=event.subject_id, by=FOLLOWING, at=at)
+
+
+@on("post.published", "post.failed", "post.cancelled", reaction="incidents.follow_post", queue="publish")
+def follow(event: Event, _at: datetime) -> None:
+    follow_post(post_id=event.subject_id, by=FOLLOWING, at=event.at)
+
+
+@on("page.acknowledged", reaction="incidents.acknowledge", queue="alerts")
+def acknowledge(event: Event, _at: datetime) -> None:
+    page: Page = Page.objects.found(event.subject_id)
+    acknowledge_incidents_of(cause_kind=page.cause_kind, cause_id=page.cause_id, by=FOLLOWING, at=event.at)
