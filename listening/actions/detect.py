@@ -46,6 +46,7 @@ from listening.readings import (
     alarms_for,
     departs,
     explanation,
+    gravity_of,
     headline,
     hint_of,
     observed,
@@ -221,13 +222,14 @@ def _departing(recent: Sequence[Reading], kind: SignalKind) -> list[Reading]:
     return [reading for reading in recent if departs(reading, kind, SETTINGS.alarm_score)]
 
 
-def _worst(departing: Sequence[Reading]) -> Reading:
-    return max(departing, key=lambda reading: (hint_of(reading), reading.at))
+def _worst(departing: Sequence[Reading], kind: SignalKind) -> Reading:
+    """The gravest, and of equals the first, which a signal that is told bin by bin heard of first."""
+    return max(departing, key=lambda reading: gravity_of(reading, kind))
 
 
 def _explained(worst: Reading, recent: Sequence[Reading], kind: SignalKind, brand: Brand) -> dict[str, Any]:
     start, end = window_of(worst, kind)
-    return explanation(worst, recent, made_of(brand.pk, start=start, end=end))
+    return explanation(worst, recent, kind, made_of(brand.pk, start=start, end=end))
 
 
 def _stands(signal: Signal) -> bool:
@@ -243,7 +245,7 @@ def _raise(
     kind: SignalKind, first: Reading, recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime
 ) -> Signal:
     departing = [reading for reading in _departing(recent, kind) if reading.at >= first.at]
-    worst = _worst(departing)
+    worst = _worst(departing, kind)
     hint, severity = hint_of(worst), severity_of(hint_of(worst))
     start, end = window_of(first, kind)[0], departing[-1].at
     signal = Signal(
@@ -289,14 +291,14 @@ def _grow(signal: Signal, recent: Sequence[Reading], brand: Brand, *, by: Actor,
     """Follow the departure: how long it lasts, and, where it got worse, what it is now."""
     kind = SignalKind(signal.kind)
     departing = _departing(recent, kind)
-    worst = _worst(departing)
+    worst = _worst(departing, kind)
     again = [reading.at for reading in departing if alarms_for(reading, kind) and reading.at > signal.seen_at]
     if again and again[0] - signal.seen_at > CALM_AFTER and signal.page_id is not None:
         _wake_again(signal, by=by, at=at)
     signal.alarmed_at = max([signal.alarmed_at, *again])
     signal.seen_at = max(signal.seen_at, departing[-1].at)
     grew = hint_of(worst) > signal.severity_hint
-    if grew:
+    if gravity_of(worst, kind) > (signal.severity_hint, signal.explanation["score"]):
         signal.severity_hint = hint_of(worst)
         signal.explanation = _explained(worst, recent, kind, brand)
     # Measurements make no new version: whoever is deciding has seen the signal, and the storm does not wait.

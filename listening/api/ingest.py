@@ -1,0 +1,123 @@
+"""The delivery of mentions. The body is not decoded until the source is known and the caller may deliver to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.http.parser import read_body
+from core.http.shapes import Shape
+from core.refusals import NotFound
+from listening.actions import ingest_mentions
+from listening.ingest import MOST_BYTES, read_items
+from listening.models import MentionKind, Source
+from permissions.needs import Need
+from permissions.viewset import HouseViewSet
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The bytes of a delivery, and whether they are NDJSON."""
+
+    raw: bytes
+    lines: bool
+
+
+class BatchParser(BaseParser):
+    """Reads a JSON array of mentions, at most 5 MB, and leaves the decoding to the view."""
+
+    media_type = "application/json"
+    lines: ClassVar[bool] = False
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Batch:
+        request = (parser_context or {}).get("request")
+        return Batch(read_body(stream, media_type or "", request, max_bytes=MOST_BYTES), self.lines)
+
+
+class LinesParser(BatchParser):
+    """Reads one JSON object a line."""
+
+    media_type = "application/x-ndjson"
+    lines = True
+
+
+class Delivery(Shape):
+    source = serializers.UUIDField(help_text="Where the mentions come from.")
+
+
+class AuthorShape(Shape):
+    handle = serializers.CharField(max_length=200, default="", help_text="Empty when the source does not tell.")
+    name = serializers.CharField(max_length=200, default="")
+    followers = serializers.IntegerField(min_value=0, default=0)
+
+
+class ItemShape(Shape):
+    """One mention. For the API's description: the batch itself is read by a faster reader."""
+
+    external_id = serializers.CharField(max_length=200, help_text="The network's id, unique within the source.")
+    posted_at = serializers.DateTimeField(help_text="RFC 3339 with a time zone; not in the future.")
+    text = serializers.CharField(help_text="Clipped at 10 000 characters.")
+    author = AuthorShape(required=False)
+    language = serializers.CharField(
+        max_length=35, required=False, allow_null=True, help_text="What the network says; guessed when absent."
+    )
+    url = serializers.CharField(max_length=2_000, default="")
+    kind = serializers.ChoiceField(choices=MentionKind.choices, default="post")
+    in_reply_to = serializers.CharField(max_length=200, default="", help_text="Another external id.")
+    edited_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="The network's instant of this version; the latest version stays."
+    )
+
+
+class CountsView(serializers.Serializer[Any]):
+    """What became of the items; the three add up to what was delivered."""
+
+    new = serializers.IntegerField()
+    known = serializers.IntegerField(help_text="Stored before, or twice in this batch.")
+    edited = serializers.IntegerField(help_text="Stored before, and replaced by a newer version.")
+
+
+class Ingest(HouseViewSet):
+    """Mentions come in here."""
+
+    sees = Need.MENTIONS_INGEST
+    needs: ClassVar[Any] = {"create": Need.MENTIONS_INGEST}
+    parser_classes: ClassVar[Any] = [BatchParser, LinesParser]
+    serializer_class = CountsView
+    pagination_class = None
+
+    def rows(self) -> Any:
+        return Source.objects.all()
+
+    def spoken(self, request: Request) -> Any:
+        return request.data.raw if isinstance(request.data, Batch) else b""
+
+    @extend_schema(
+        operation_id="mentions_ingest",
+        parameters=[OpenApiParameter("source", str, required=True, description="The id of the source.")],
+        request={"application/json": ItemShape(many=True), "application/x-ndjson": ItemShape},
+        responses=CountsView,
+    )
+    def create(self, request: Request, **_: Any) -> Response:
+        """Deliver a batch of mentions, whole or not at all.
+
+        At most 5 000 items and 5 MB, as a JSON array or as NDJSON (one object a line). A single bad item refuses the
+        batch, and `errors` names each bad field by its place, as in `3.author.followers`. Delivering again changes
+        nothing: a mention is known by its source and external id.
+        """
+        source = self.get_queryset().filter(pk=self.asked(Delivery)["source"]).first()
+        if source is None:
+            raise NotFound
+        batch = request.data if isinstance(request.data, Batch) else Batch(b"[]", lines=False)
+        items = read_items(batch.raw, lines=batch.lines, at=self.now)
+        counts = ingest_mentions(source_id=source.pk, items=items, **self.told)
+        return Response({"new": counts.new, "known": counts.known, "edited": counts.edited})

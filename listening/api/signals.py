@@ -1,0 +1,128 @@
+"""Signals and their review over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework import status as codes
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.http.shapes import Shape
+from listening.actions import activate_signal, dismiss_signal, handle_signal, watch_signal
+from listening.models import Signal
+from listening.states import SignalKind, SignalStage
+from permissions.needs import Need
+from permissions.viewset import ReadViews
+from publishing.actions import PATIENCE_S, drain_pause
+
+SEEN = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you saw."
+)
+
+
+class SignalView(serializers.ModelSerializer[Signal]):
+    class Meta:
+        model = Signal
+        fields = [
+            "id", "brand", "kind", "stage", "severity_hint", "starts_at", "alarmed_at", "seen_at", "raised_at",
+            "review_due_at", "reviewed_at", "reason", "page", "incident", "explanation", "version",
+        ]  # fmt: skip
+
+
+class SignalFilter(Shape):
+    brand = serializers.UUIDField(required=False)
+    kind = serializers.ChoiceField(choices=SignalKind.choices, required=False)
+    stage = serializers.ChoiceField(choices=SignalStage.choices, required=False)
+
+
+class Because(Shape):
+    reason = serializers.CharField(max_length=500)
+
+
+class ActivationShape(Shape):
+    severity = serializers.IntegerField(min_value=1, max_value=4, help_text="1 is the worst.")
+    kind = serializers.CharField(max_length=40, help_text="What kind of crisis it is, in the words of the plan.")
+    title = serializers.CharField(max_length=200)
+    reason = serializers.CharField(max_length=500)
+    pause = serializers.BooleanField(default=True, help_text="Pause the brand's scheduled posts in the same breath.")
+
+
+class Signals(ReadViews):
+    """Departures of a brand from its own normal, newest first, and what people make of them."""
+
+    sees = Need.SIGNALS_READ
+    needs: ClassVar[Any] = {
+        "list": Need.SIGNALS_READ,
+        "retrieve": Need.SIGNALS_READ,
+        **dict.fromkeys(("watch", "handle", "dismiss", "activate"), Need.SIGNALS_REVIEW),
+    }
+    serializer_class = SignalView
+    asks = SignalFilter
+
+    def rows(self) -> Any:
+        return Signal.objects.all()
+
+    @extend_schema(parameters=[SignalFilter])
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        return super().list(request, **kwargs)
+
+    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @action(detail=True, methods=["post"])
+    def watch(self, _request: Request, **_: Any) -> Response:
+        """Keep an eye on it: its page climbs no further, the decision is still to come."""
+        signal: Signal = self.subject(seen=True)
+        return self.show(watch_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+
+    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @action(detail=True, methods=["post"])
+    def handle(self, _request: Request, **_: Any) -> Response:
+        """No crisis: the mentions are answered one by one."""
+        signal: Signal = self.subject(seen=True)
+        return self.show(handle_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+
+    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @action(detail=True, methods=["post"])
+    def dismiss(self, _request: Request, **_: Any) -> Response:
+        """Nothing of concern."""
+        signal: Signal = self.subject(seen=True)
+        return self.show(dismiss_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+
+    @extend_schema(
+        parameters=[SEEN],
+        request=ActivationShape,
+        responses={
+            200: SignalView,
+            202: SignalView,
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def activate(self, _request: Request, **_: Any) -> Response:
+        """Call it a crisis: an incident opens from the brand's plan, and the brand's scheduled posts pause.
+
+        200 when nothing of the brand can go out any more; 202 while a post is still on its way.
+        """
+        signal: Signal = self.subject(seen=True)
+        wanted = self.read(ActivationShape)
+        for need in (Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE):
+            self.require(need, signal)
+        if wanted["pause"]:
+            self.require(Need.PAUSES_START, signal)
+        activated = activate_signal(signal_id=signal.pk, **wanted, **self.told)
+        self.to_drain = activated.incident.pause_id
+        return self.show(activated)
+
+    to_drain: Any = None
+
+    def after_commit(self, response: Any) -> Any:
+        if self.to_drain is not None:
+            drained = drain_pause(
+                pause_id=self.to_drain, agency_id=self.agency_id, patience_s=PATIENCE_S, at=timezone.now()
+            )
+            if not drained.effective:
+                response.status_code = codes.HTTP_202_ACCEPTED
+        return response
