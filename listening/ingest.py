@@ -81,6 +81,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`\Z", re.DOTALL)
 # How msgspec begins its sentences, the first match counts.
 _CODES: Final = (
     ("Expected `str` of length", "length"),
+    ("Expected `str` matching", "invalid"),
     ("Expected `int` >= ", "out_of_range"),
     ("Expected `int` <= ", "out_of_range"),
     ("Expected `datetime` with", "no_time_zone"),

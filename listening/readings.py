@@ -46,6 +46,12 @@ def hint_of(reading: Reading) -> int:
     return severity_hint(reading)[0]
 
 
+def gravity_of(reading: Reading, kind: SignalKind) -> tuple[int, float]:
+    """What readings of a storm are compared by: the hint, then how rare the departure of this kind is."""
+    score = reading.score if kind == SignalKind.VOLUME or reading.mood is None else reading.mood.score
+    return hint_of(reading), round(score, 6)
+
+
 def severity_of(hint: int) -> int:
     """The severity, 1 (the worst) to 4, that a hint of 1 to 10 comes to."""
     return next(severity for least, severity in SEVERITIES if hint >= least)
@@ -64,12 +70,13 @@ def headline(brand_name: str, reading: Reading, kind: SignalKind) -> str:
     return f"{brand_name}: {reading.window_observed} mentions in {span}, {times:.1f} times normal"
 
 
-def explanation(worst: Reading, recent: Sequence[Reading], made_of: dict[str, Any]) -> dict[str, Any]:
+def explanation(worst: Reading, recent: Sequence[Reading], kind: SignalKind, made_of: dict[str, Any]) -> dict[str, Any]:
     """All that a person needs to judge a signal, as JSON values: facts and sentences of the worst bin, its band, what
     the mentions are, and the recent bins as points of a chart.
     """
     return {
         **explain(worst),
+        "score": gravity_of(worst, kind)[1],
         "band": {
             "observed": worst.observed,
             "expected": round(worst.expected, 2),
