@@ -126,6 +126,10 @@ class TenantManager(models.Manager[Row]):
         manager._queryset_class = queryset_class
         return manager
 
+    def all(self) -> Any:
+        """The rows inside the wall; loosely typed, because the class of the query set is told at run time."""
+        return super().all()
+
     def locked(self, row_id: UUID) -> Row:
         return self.get_queryset().locked(row_id)
 

@@ -64,7 +64,7 @@ def ring(job_id: UUID, queue: str, handler: str) -> bool:
         return False
     lease = HANDLERS[handler].lease.total_seconds()
     try:
-        app: Celery = current_app._get_current_object()
+        app: Celery = current_app
         broker = app.connection_for_write(transport_options={**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **FAST})
         with producers[broker].acquire(block=True, timeout=1) as producer:
             app.send_task(
@@ -74,8 +74,8 @@ def ring(job_id: UUID, queue: str, handler: str) -> bool:
                 producer=producer,
                 retry=False,
                 ignore_result=True,
-                time_limit=max(lease - 1, 1),
-                soft_time_limit=max(lease * 0.8, 1),
+                time_limit=max(int(lease) - 1, 1),
+                soft_time_limit=max(int(lease * 0.8), 1),
             )
     except (OperationalError, LimitExceeded, RedisError, OSError) as error:
         breaker.note(worked=False)

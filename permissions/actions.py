@@ -75,11 +75,10 @@ def grant_role(
     `sponsor` is the person who grants; None is the operator, or the inviter whose rank was checked at the invitation.
     """
     wanted = role_named(role)
+    places: Sequence[UUID | None] = brand_ids or [None]
     if wanted.side != side or (side == "client" and not brand_ids):
         raise WrongSide(role=role, side=side)
-    if sponsor is not None and any(
-        wanted.rank > highest_rank(sponsor.seat_id, on_brand=brand) for brand in (brand_ids or [None])
-    ):
+    if sponsor is not None and any(wanted.rank > highest_rank(sponsor.seat_id, on_brand=brand) for brand in places):
         raise RoleTooHigh(role=role)
     grants = [
         Grant(
@@ -92,7 +91,7 @@ def grant_role(
             granted_at=at,
             ends_at=ends_at,
         )
-        for brand in (brand_ids or [None])
+        for brand in places
     ]
     for grant in grants:
         Grant.objects.all().live().filter(seat_id=seat_id, role=role, brand_id=grant.brand_id).update(withdrawn_at=at)

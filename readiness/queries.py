@@ -13,7 +13,7 @@ from readiness.models import Message, PlanVersion
 
 def plan_in_force(brand_id: UUID) -> PlanVersion | None:
     """The plan that a crisis of this brand would follow now: what was published last, under whatever name."""
-    newest: PlanVersion | None = PlanVersion.objects.filter(brand_id=brand_id).newest_first().first()
+    newest: PlanVersion | None = PlanVersion.objects.all().newest_first().filter(brand_id=brand_id).first()
     return newest
 
 

@@ -136,11 +136,10 @@ def send_invitation(
 ) -> Invited:
     """Offer a seat to an address; the offer goes out by e-mail and lasts 72 hours."""
     wanted = role_named(role)
+    places: Sequence[UUID | None] = brand_ids or [None]
     if wanted.side != side or (side == "client" and not brand_ids):
         raise WrongSide(role=role, side=side)
-    if inviter is not None and any(
-        wanted.rank > highest_rank(inviter.seat_id, on_brand=brand) for brand in (brand_ids or [None])
-    ):
+    if inviter is not None and any(wanted.rank > highest_rank(inviter.seat_id, on_brand=brand) for brand in places):
         raise RoleTooHigh(role=role)
     invitation_id, secret = uuid7(), secrets.token_urlsafe(24)
     token = f"cin_{standing_agency().hex}_{invitation_id.hex}_{secret}"

@@ -197,8 +197,8 @@ class Acceptance(Shape):
 class AcceptInvitation(APIView):
     """Take the seat that an invitation offers. Needs no sign-in: the secret from the e-mail is the proof."""
 
-    authentication_classes: ClassVar[Any] = []
-    permission_classes: ClassVar[Any] = []
+    authentication_classes = ()
+    permission_classes = ()
 
     @extend_schema(request=Acceptance, responses={201: SeatView}, operation_id="invitations_accept")
     @transaction.atomic

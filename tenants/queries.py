@@ -13,7 +13,7 @@ from tenants.models import Seat
 def caller_for(seat: Seat, *, at: datetime) -> Caller:
     """The person in this seat, acting themselves."""
     return Caller(
-        actor=Actor.seat(seat.pk), agency_id=seat.agency_id, seat_id=seat.pk, user_id=seat.user_id,
+        actor=Actor.seat(seat.pk), agency_id=UUID(str(seat.agency_id)), seat_id=seat.pk, user_id=seat.user_id,
         side="client" if seat.side == "client" else "staff", at=at,
     )  # fmt: skip
 

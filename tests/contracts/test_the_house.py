@@ -137,7 +137,7 @@ def test_no_celery_task_waits_with_a_countdown() -> None:
 
 @pytest.mark.django_db
 def test_migrations_are_linear_and_complete() -> None:
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     for app in apps.get_app_configs():
         if app.name in APPS:
             assert len(loader.graph.leaf_nodes(app.label)) <= 1, app.label
