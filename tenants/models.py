@@ -17,7 +17,7 @@ from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
 from permissions.needs import Need
 from tenants.states import SEAT_LIFECYCLE, SeatStage
 
-NEEDS: tuple[tuple[str, Any], ...] = tuple((need.value, need.label) for need in Need)
+NEEDS: list[tuple[str, Any]] = [(need.value, need.label) for need in Need]
 
 
 class Agency(models.Model):
