@@ -36,6 +36,7 @@ from tenants.models import Brand, Seat
 SEEN = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you saw."
 )
+ROTA_FIELDS = ("name", "time_zone", "members", "starts_at", "shift_hours")
 LONGEST_TURN_HOURS = 24 * 7 * 8
 MOST_MEMBERS = 100
 MOST_STEPS = 10
@@ -113,7 +114,7 @@ class Rotas(ReadViews):
     def partial_update(self, _request: Request, **_: Any) -> Response:
         """Change what is named; what is not named stays."""
         rota: Rota = self.subject(seen=True)
-        present = {name: getattr(rota, name) for name in RotaShape().fields}
+        present = {name: getattr(rota, name) for name in ROTA_FIELDS}
         wanted = present | self.read(RotaShape, partial=True)
         return self.show(revise_rota(rota_id=rota.pk, **wanted, **self.told))
 
@@ -180,7 +181,7 @@ class EscalationTargetShape(Shape):
 
 
 class EscalationStepShape(Shape):
-    notify = EscalationTargetShape(many=True, min_length=1, max_length=MOST_TARGETS)
+    notify = serializers.ListField(child=EscalationTargetShape(), min_length=1, max_length=MOST_TARGETS)
     wait_minutes = serializers.IntegerField(
         min_value=1, max_value=LONGEST_WAIT_MINUTES, help_text="How long the step waits for somebody to answer."
     )
@@ -196,7 +197,7 @@ class EscalationPolicyView(serializers.ModelSerializer[EscalationPolicy]):
 
 class RevisedEscalationPolicyShape(Shape):
     name = serializers.CharField(max_length=120)
-    steps = EscalationStepShape(many=True, min_length=1, max_length=MOST_STEPS)
+    steps = serializers.ListField(child=EscalationStepShape(), min_length=1, max_length=MOST_STEPS)
 
 
 class EscalationPolicyShape(RevisedEscalationPolicyShape):

@@ -14,6 +14,7 @@ from alerting.models import ContactMethod, EscalationPolicy, Notification, Page,
 from alerting.shifts import turn
 from alerting.states import NotificationStage, PageStage
 from alerting.transports.message import Message
+from core.wall import standing_agency
 from permissions.queries import seats_with_role
 from tenants.models import Agency, Brand, Seat
 
@@ -120,7 +121,7 @@ def parcel_for(notification: Notification) -> Parcel | None:
 
 
 def _worded(notification: Notification, page: Page) -> Message:
-    slug = Agency.objects.values_list("slug", flat=True).get(pk=page.agency_id)
+    slug = Agency.objects.values_list("slug", flat=True).get(pk=standing_agency())
     brand = Brand.objects.found(page.brand_id).name if page.brand_id else ""
     about = f"{brand}: {page.headline}" if brand else page.headline
     url = f"{settings.PUBLIC_URL}/v1/agencies/{slug}/pages/{page.pk}"

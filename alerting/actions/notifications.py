@@ -38,7 +38,7 @@ def queue_notifications(page: Page, *, step: int, seat_ids: Sequence[UUID], at: 
             queued_at=at,
         )
         for seat in seat_ids
-        for way in ways.get(seat) or [None]
+        for way in (*ways.get(seat, ()),) or (None,)
     ]
     Notification.objects.bulk_create(rows)
     later_many(

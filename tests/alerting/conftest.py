@@ -45,6 +45,11 @@ class Mailbox:
         return answer
 
     @property
+    def texts(self) -> list[str]:
+        """The bodies, with the line ends of a file and not of the wire."""
+        return [mail.get_content().replace("\r\n", "\n") for _, mail in self.mails]
+
+    @property
     def addresses(self) -> list[str]:
         return [address for address, _ in self.mails]
 

@@ -78,14 +78,19 @@ def page_in(
         )
 
 
+def home_of(page: Page) -> UUID:
+    assert page.agency_id is not None
+    return page.agency_id
+
+
 def fresh(page: Page) -> Page:
-    with inside(page.agency_id):
+    with inside(home_of(page)):
         found: Page = Page.objects.get(pk=page.pk)
         return found
 
 
 def notifications_of(page: Page) -> list[Notification]:
-    with inside(page.agency_id):
+    with inside(home_of(page)):
         return list(Notification.objects.filter(page_id=page.pk).order_by("id"))
 
 

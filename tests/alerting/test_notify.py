@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
-from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from apprise.plugins.slack import NotifySlack
-from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from alerting.models import Notification
 from jobs.models import Job
 from tests.alerting.conftest import Hook, Mailbox
+from tests.alerting.processes import ROOT, attempt_in_a_process, on_this_database
 from tests.alerting.scene import fresh, notifications_of, page_in, policy_of, reach
 from tests.cast import Person, events_of, run_due_jobs
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -188,9 +187,9 @@ def test_a_mailbox_that_does_not_exist_fails_at_once_and_a_busy_one_is_tried_aga
 
 
 def test_after_the_last_attempt_the_notification_has_failed_and_says_so(
-    north: North, tells_dee: Person, settings: object
+    north: North, tells_dee: Person, settings: Settings
 ) -> None:
-    settings.EMAIL_PORT = 1  # type: ignore[attr-defined]  # nobody listens there
+    settings.EMAIL_PORT = 1  # nobody listens there
     page = page_in(north.agency.pk)
     run_due_jobs()
     while Job.objects.filter(
@@ -209,13 +208,15 @@ def test_a_message_that_was_sent_by_a_process_that_died_is_sent_again_under_the_
     page = page_in(north.agency.pk)
     run_due_jobs("alerting.climb_page")
     job = pending()
-    killed = run_in_a_process(job, EMAIL_PORT=str(mailbox.port), CRISISAPI_FAILPOINTS="alerting.after_delivery=kill")
+    killed = attempt_in_a_process(
+        job, EMAIL_PORT=str(mailbox.port), CRISISAPI_FAILPOINTS="alerting.after_delivery=kill"
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (len(mailbox.mails), only(notifications_of(page)).stage) == (1, "QUEUED")
 
     # Its lease runs out, and the job is anybody's.
     Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    again = run_in_a_process(job, EMAIL_PORT=str(mailbox.port))
+    again = attempt_in_a_process(job, EMAIL_PORT=str(mailbox.port))
     assert again.returncode == 0, again.stderr
     sent = only(notifications_of(page))
     assert sent.stage == "SENT"
@@ -226,35 +227,6 @@ def test_a_message_that_was_sent_by_a_process_that_died_is_sent_again_under_the_
     assert sent.reference in first["Subject"]
 
 
-def run_in_a_process(job: Job, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Make one attempt at a job in a process of its own, on this test's database."""
-    database = connection.settings_dict
-    options = {"host": database["HOST"], **{k: v for k, v in database["OPTIONS"].items() if isinstance(v, str)}}
-    url = f"postgresql://{database['USER']}:{database['PASSWORD']}@:{database['PORT']}/{database['NAME']}"
-    program = (
-        "import django, sys; django.setup()\n"
-        "from uuid import UUID\n"
-        "from django.utils import timezone\n"
-        "from jobs.actions import run_job\n"
-        "run_job(job_id=UUID(sys.argv[1]), handler_name=sys.argv[2], at=timezone.now())\n"
-    )
-    return subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", program, str(job.pk), job.handler],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "crisisapi.settings",
-            "DATABASE_URL": f"{url}?{urlencode(options)}",
-            "EMAIL_HOST": "127.0.0.1",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_an_apprise_class_is_not_loaded_before_the_first_chat_message() -> None:
     program = (
         "import django, sys; django.setup(); import alerting.api\n"
@@ -263,7 +235,7 @@ def test_an_apprise_class_is_not_loaded_before_the_first_chat_message() -> None:
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "crisisapi.settings"},
+        env=on_this_database(),
         capture_output=True,
         check=False,
     )
@@ -276,3 +248,16 @@ def test_a_page_that_was_taken_meanwhile_sends_nothing(north: North, tells_dee: 
     tells_dee.post(f"pages/{page.pk}/acknowledge")
     run_due_jobs()
     assert (mailbox.mails, fresh(page).stage) == ([], "ACKNOWLEDGED")
+
+
+def test_a_mail_server_that_accepts_and_then_says_nothing_holds_nobody_up(
+    north: North, tells_dee: Person, settings: Settings
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", mute.getsockname()[1], 1
+        page = page_in(north.agency.pk)
+        started = time.monotonic()
+        run_due_jobs()
+        assert time.monotonic() - started < 5
+    assert only(notifications_of(page)).stage == "QUEUED"
+    assert pending().last_error == "The mail server did not take the message."

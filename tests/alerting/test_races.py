@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
@@ -92,7 +93,7 @@ def test_of_two_who_take_a_page_at_once_one_has_it(north: North, dee: Person, le
             except CannotMove as refusal:
                 refused.append(refusal.code)
 
-        at_once(lambda take=take: take(dee), lambda take=take: take(lea))
+        at_once(partial(take, dee), partial(take, lea))
         assert refused == ["cannot_move"]
         assert [name for name, _, _ in events_of(page)] == ["page.raised", "page.acknowledged"]
 

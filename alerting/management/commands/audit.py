@@ -25,24 +25,28 @@ class Command(BaseCommand):
         auditor = Auditor()
         if options["once"]:
             done = auditor.go_round(at=timezone.now())
-            self.tell(done)
+            self.stdout.write(told_of(done))
             sys.exit(1 if done.findings else 0)
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write(f"auditor: watching, a round each {options['every']:g} s")
+        said = ""
         while True:
             close_old_connections()
-            self.tell(auditor.go_round(at=timezone.now()))
+            to_say = told_of(auditor.go_round(at=timezone.now()))
+            if to_say != said:
+                said = to_say
+                self.stdout.write(said)
             if stop.wait(options["every"]):
                 return
 
-    def tell(self, done: Round) -> None:
-        if not done.findings:
-            self.stdout.write("Everything moves.")
-        for finding in done.findings:
-            self.stdout.write(str(finding))
-        if not done.told:
-            self.stdout.write("Nobody could be told: no heartbeat.")
-        elif not done.heard:
-            self.stdout.write("The heartbeat was not heard.")
+
+def told_of(done: Round) -> str:
+    """A round in words."""
+    lines = [str(finding) for finding in done.findings] or ["Everything moves."]
+    if not done.told:
+        lines.append("Nobody could be told: no heartbeat.")
+    elif not done.heard:
+        lines.append("The heartbeat was not heard.")
+    return "\n".join(lines)
