@@ -45,7 +45,7 @@ def _contain(scene: Scene) -> None:
     with scene.teller.step("Tasks are done; Leo says that it is contained") as told:
         tasks = scene.who("leo").everything(f"{incident}/tasks")
         for task in tasks:
-            scene.who("leo").post(f"{incident}/tasks/{task['id']}/complete", {"outcome": "done"})
+            scene.who("leo").post(f"{incident}/tasks/{task['id']}/complete")
         contained = scene.who("leo").post_seen(
             f"{incident}/contain", {"note": "Fewer mentions each minute, and kinder ones."}, seen=incident
         )
@@ -104,21 +104,25 @@ def _resolve(scene: Scene) -> None:
 def _learn(scene: Scene) -> None:
     incident = f"incidents/{scene.incident['id']}"
     with scene.teller.step("The post-mortem opens with the whole timeline") as told:
-        scene.who("leo").post_seen(f"{incident}/review", seen=incident)
+        scene.who("leo").post_seen(f"{incident}/put-under-review", seen=incident)
         events = scene.who("leo").everything(f"{incident}/timeline")
         told.append(f"{len(events)} events")
     with scene.teller.step("Lessons are written down, the post-mortem released, the incident closed") as told:
-        postmortem = scene.who("leo").get(f"{incident}/post-mortem")
+        (postmortem,) = scene.who("leo").everything("post-mortems", incident=scene.incident["id"])
         path = f"post-mortems/{postmortem['id']}"
         etag = scene.who("leo").call("GET", path).headers["ETag"]
         answer = scene.who("leo").call(
             "PATCH",
             path,
             json={
-                "sections": {"what_happened": "A scheduled joke met a hard week.", "what_helped": "The holding line."},
+                "sections": {
+                    "summary": "A scheduled joke met a hard week; it was out for less than an hour.",
+                    "what_went_well": "The holding statement was agreed in peace time and out in one call.",
+                    "what_went_wrong": "Nobody outside the team had read the joke.",
+                },
                 "lessons": [
-                    {"text": "Humour about work needs a second reader.", "team": "Social"},
-                    {"text": "Shorten the acknowledgement clock to ten minutes.", "team": "Agency"},
+                    {"text": "Humour about work needs a second reader.", "owner_seat_id": scene.cast["mia"].seat},
+                    {"text": "Shorten the first clock to ten minutes.", "owner_seat_id": scene.cast["leo"].seat},
                 ],
             },
             headers={"If-Match": etag},

@@ -97,7 +97,6 @@ def _let_it_storm(scene: Scene, mentions: Iterator[Mention], begins: datetime) -
     started = time.monotonic()
     minute = begins + timedelta(minutes=1)
     batch: list[Mention] = []
-    signals: list[dict[str, Any]] = []
     with scene.teller.count(f"The storm, {scene.speed:g} times as fast as life", None) as count:
         for mention in mentions:
             posted = datetime.fromisoformat(mention["posted_at"])
@@ -107,7 +106,6 @@ def _let_it_storm(scene: Scene, mentions: Iterator[Mention], begins: datetime) -
                     count.add(_send(scene, batch)["new"])
                     batch = []
                 minute += timedelta(minutes=1)
-                signals = signals or scene.who("dilnoza").get("signals", brand=scene.brand)["items"]
             batch.append(mention)
         if batch:
             count.add(_send(scene, batch)["new"])
@@ -160,9 +158,7 @@ def _references(api: Client, page: str) -> list[str] | None:
 
 
 def _activate(scene: Scene) -> None:
-    with scene.teller.step(
-        "Dilnoza decides: this is a crisis. Plan, tasks, clocks, and a pause in the same breath"
-    ) as told:
+    with scene.teller.step("Dilnoza decides: a crisis. Plan, tasks, clocks and a pause in the same breath") as told:
         scene.signal = scene.who("dilnoza").post_seen(
             f"signals/{scene.signal['id']}/activate",
             {
