@@ -30,10 +30,7 @@ def summary(scene: Scene) -> list[tuple[str, str]]:
         ("Incident", f"{base}/v1/agencies/{AGENCY}/incidents/{scene.incident['id']}"),
         ("Report", f"{scene.report_url}  (var/report.html when the link has expired)"),
         ("Sign in", f"POST {base}/_allauth/app/v1/auth/login, then X-Session-Token"),
-        (
-            "People",
-            ", ".join(f"{s.email} ({s.role})" for s in scene.cast.values() if s.email and s.name != "Tom Okafor"),
-        ),
+        ("People", ", ".join(f"{one.email} ({one.role})" for one in scene.cast.values() if one.stays)),
         ("Password", PASSWORD),
     ]
 

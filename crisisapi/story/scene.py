@@ -14,6 +14,7 @@ AGENCY = "harbour"
 AGENCY_NAME = "Harbour & Vale"
 PASSWORD = "a harbour in every storm"  # noqa: S105 - the demo's people live on this machine only
 BURNING = "lumen"
+LEAVER = "Tom Okafor"
 TOPIC = "a joke about people who lost their jobs"
 
 
@@ -30,6 +31,11 @@ class Someone:
     client: Client | None = None
 
     @property
+    def stays(self) -> bool:
+        """Whether this person can still sign in when the story is over."""
+        return bool(self.email) and self.name != LEAVER
+
+    @property
     def api(self) -> Client:
         if self.client is None:
             raise RuntimeError(f"{self.name} has not signed in yet.")
@@ -43,7 +49,7 @@ def people() -> dict[str, Someone]:
         "leo": Someone("Leo Fischer", "leo@harbour.example", "crisis_lead"),
         "mia": Someone("Mia Santos", "mia@harbour.example", "account_manager", brands=(BURNING,)),
         "dilnoza": Someone("Dilnoza Karimova", "dilnoza@harbour.example", "responder"),
-        "tom": Someone("Tom Okafor", "tom@harbour.example", "admin"),
+        "tom": Someone(LEAVER, "tom@harbour.example", "admin"),
         "claire": Someone("Claire Dubois", "claire@lumen.example", "client_approver", "client", (BURNING,)),
     }
 
