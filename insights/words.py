@@ -9,6 +9,11 @@ from ledger.models import Event
 
 Facts = dict[str, Any]
 
+CLOCKS = {
+    "acknowledge": "somebody has taken it",
+    "first_words": "first public words",
+    "update": "next update",
+}
 # What an event says beyond its name. A name that is missing here is told by the name alone.
 TOLD: dict[str, Callable[[Facts], str]] = {
     "incident.opened": lambda f: f"Incident {f['reference']} opened, severity {f['severity']}",
@@ -55,11 +60,6 @@ TOLD: dict[str, Callable[[Facts], str]] = {
     "post.taken_down": lambda _: "Post taken down",
     "postmortem.drafted": lambda f: f"Post-mortem drafted from {f['events']} events",
     "postmortem.released": lambda f: f"Post-mortem released with {f['lessons']} lessons",
-}
-CLOCKS = {
-    "acknowledge": "somebody has taken it",
-    "first_words": "first public words",
-    "update": "next update",
 }
 
 

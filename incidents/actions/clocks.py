@@ -122,7 +122,8 @@ def breach_clock(*, clock_id: UUID, by: Actor, at: datetime) -> Clock:
     kept_at = _kept_at(clock)
     if kept_at is not None:
         meet_clocks(incident, kind=clock.kind, by=by, at=kept_at)
-        return Clock.objects.found(clock_id)
+        clock.refresh_from_db()
+        return clock
     clock.breached_at = at
     clock.save(update_fields=["breached_at"])
     failpoint("incidents.clock_breached")

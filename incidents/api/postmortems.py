@@ -52,7 +52,7 @@ class PostMortemView(PostMortemLine):
 
 class PostMortemEdit(Shape):
     sections = PostMortemSections(default=dict)
-    lessons = PostMortemLesson(many=True, max_length=100, default=None, allow_null=True)
+    lessons = serializers.ListField(child=PostMortemLesson(), max_length=100, default=None, allow_null=True)
 
 
 class PostMortemFilter(Shape):

@@ -98,7 +98,7 @@ class StatementShape(Shape):
     incident = serializers.UUIDField()
     title = serializers.CharField(max_length=200)
     language = serializers.RegexField(LANGUAGE_TAG, max_length=12, default="en")
-    deliveries = StatementTextShape(many=True, min_length=1, max_length=100)
+    deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100)
 
 
 class StatementRevision(Shape):
@@ -106,7 +106,7 @@ class StatementRevision(Shape):
 
     title = serializers.CharField(max_length=200, required=False)
     language = serializers.RegexField(LANGUAGE_TAG, max_length=12, required=False)
-    deliveries = StatementTextShape(many=True, min_length=1, max_length=100, required=False)
+    deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100, required=False)
 
 
 class StatementFilter(Shape):

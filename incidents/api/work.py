@@ -47,7 +47,7 @@ class InsideIncident(HouseViewSet):
     def incident(self) -> Incident:
         """The incident of the URL; 404 when the caller may not see it."""
         seen = gate.visible(Incident.objects.all(), to=self.caller, need=Need.INCIDENTS_READ)
-        incident = seen.filter(pk=self.kwargs["incident"]).first()
+        incident: Incident | None = seen.filter(pk=self.kwargs["incident"]).first()
         if incident is None:
             raise NotFound
         return incident

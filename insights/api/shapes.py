@@ -83,7 +83,7 @@ class ReportSeries(_Part):
 class ReportMark(_Part):
     at = serializers.DateTimeField()
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named label
 
 
 class ReportEntry(_Part):
