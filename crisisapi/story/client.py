@@ -60,6 +60,11 @@ class Client:
         etag = self.call("GET", seen).headers["ETag"]
         return self.post(path, body, headers={"If-Match": etag})
 
+    def patch_seen(self, path: str, body: Any) -> Any:
+        """PATCH a thing after looking at it."""
+        etag = self.call("GET", path).headers["ETag"]
+        return self._good(self.call("PATCH", path, json=body, headers={"If-Match": etag}))
+
     def everything(self, path: str, **params: Any) -> list[Any]:
         """All pages of a list."""
         items: list[Any] = []

@@ -128,10 +128,9 @@ def _see_signal(scene: Scene) -> None:
         detail = scene.who("dilnoza").get(f"signals/{scene.signal['id']}")
         why = detail["explanation"]
         told.append(f"hint {detail['severity_hint']} of 10")
-    scene.teller.say(", ".join(f"{name} {why[name]}" for name in ("observed", "expected") if name in why))
-    terms = [term["term"] if isinstance(term, dict) else str(term) for term in why.get("top_terms", [])][:6]
-    if terms:
-        scene.teller.say(f"people say: {', '.join(terms)}")
+    for sentence in why["sentences"]:
+        scene.teller.say(sentence)
+    scene.teller.say(f"people say: {', '.join(term['term'] for term in why['terms'][:6])}")
 
 
 def _wake_dilnoza(scene: Scene) -> None:

@@ -48,7 +48,7 @@ class Teller:
                 self._console.print(f"  [red]✗[/] {words}")
                 raise
         told = f" [dim]— {'; '.join(outcome)}[/]" if outcome else ""
-        self._console.print(f"  [green]✓[/] {words} [cyan]{time.monotonic() - begun:.1f} s[/]{told}")
+        self._console.print(f"  [green]✓[/] {words} [cyan]{time.monotonic() - begun:.1f} s[/]{told}", soft_wrap=True)
 
     @contextmanager
     def count(self, words: str, total: int | None) -> Iterator[Count]:
@@ -59,10 +59,12 @@ class Teller:
             count = Count(progress, words, total)
             yield count
             reached = int(progress.tasks[0].completed)
-        self._console.print(f"  [green]✓[/] {words} [cyan]{time.monotonic() - begun:.1f} s[/] [dim]— {reached:,}[/]")
+        self._console.print(
+            f"  [green]✓[/] {words} [cyan]{time.monotonic() - begun:.1f} s[/] [dim]— {reached:,}[/]", soft_wrap=True
+        )
 
     def say(self, words: str) -> None:
-        self._console.print(f"    [dim]{words}[/]")
+        self._console.print(f"    [dim]{words}[/]", soft_wrap=True)
 
     def finish(self, rows: list[tuple[str, str]], title: str) -> None:
         table = Table(show_header=False, box=None, padding=(0, 2))

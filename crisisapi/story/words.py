@@ -62,11 +62,7 @@ def _submit_and_approve_first_stage(scene: Scene, statement: str) -> str:
 
 def _edit_voids(scene: Scene, statement: str, first: str) -> str:
     with scene.teller.step("Mia adds a sentence: Leo's approval is void, nobody had to remember to") as told:
-        scene.who("mia").post_seen(
-            f"statements/{statement}/revise",
-            {"deliveries": _deliveries(scene, FINAL_WORDS), "title": "What we did and what we do now"},
-            seen=f"statements/{statement}",
-        )
+        scene.who("mia").patch_seen(f"statements/{statement}", {"deliveries": _deliveries(scene, FINAL_WORDS)})
         told.append(f"the first approval is {scene.who('mia').get(f'approvals/{first}')['stage']}")
     return _submit(scene, statement)
 
