@@ -50,7 +50,7 @@ def _submit(scene: Scene, statement: str) -> str:
 
 def approval_of(statement: dict[str, Any]) -> Any:
     """The request for approval of a statement's newest version."""
-    return statement["versions"][-1]["approval"]
+    return max(statement["versions"], key=lambda version: int(version["number"]))["approval"]
 
 
 def _submit_and_approve_first_stage(scene: Scene, statement: str) -> str:
