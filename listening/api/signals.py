@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,12 +14,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.shapes import Shape
+from core.wall import inside
+from incidents.models import Incident
 from listening.actions import activate_signal, dismiss_signal, handle_signal, watch_signal
 from listening.models import Signal
 from listening.states import SignalKind, SignalStage
 from permissions.needs import Need
 from permissions.viewset import ReadViews
 from publishing.actions import PATIENCE_S, drain_pause
+from publishing.api import PauseView
+from publishing.models import Pause
+from publishing.states import PauseStage
 
 SEEN = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you saw."
@@ -32,6 +38,15 @@ class SignalView(serializers.ModelSerializer[Signal]):
             "id", "brand", "kind", "stage", "severity_hint", "starts_at", "alarmed_at", "seen_at", "raised_at",
             "review_due_at", "reviewed_at", "reason", "page", "incident", "explanation", "version",
         ]  # fmt: skip
+
+
+class ActivatedView(SignalView):
+    """An activated signal and the pause that came with it, null when there is none."""
+
+    pause_state = PauseView(read_only=True, allow_null=True)
+
+    class Meta(SignalView.Meta):
+        fields = [*SignalView.Meta.fields, "pause_state"]
 
 
 class SignalFilter(Shape):
@@ -95,10 +110,7 @@ class Signals(ReadViews):
     @extend_schema(
         parameters=[SEEN],
         request=ActivationShape,
-        responses={
-            200: SignalView,
-            202: SignalView,
-        },
+        responses={200: ActivatedView, 202: ActivatedView},
     )
     @action(detail=True, methods=["post"])
     def activate(self, _request: Request, **_: Any) -> Response:
@@ -112,17 +124,19 @@ class Signals(ReadViews):
             self.require(need, signal)
         if wanted["pause"]:
             self.require(Need.PAUSES_START, signal)
-        activated = activate_signal(signal_id=signal.pk, **wanted, **self.told)
-        self.to_drain = activated.incident.pause_id
-        return self.show(activated)
-
-    to_drain: Any = None
+        return self.show(activate_signal(signal_id=signal.pk, **wanted, **self.told))
 
     def after_commit(self, response: Any) -> Any:
-        if self.to_drain is not None:
-            drained = drain_pause(
-                pause_id=self.to_drain, agency_id=self.agency_id, patience_s=PATIENCE_S, at=timezone.now()
-            )
-            if not drained.effective:
-                response.status_code = codes.HTTP_202_ACCEPTED
+        """A pause is waited for outside the transaction that starts it; a repeated call waits again."""
+        if self.action != "activate":
+            return response
+        with inside(self.agency_id):
+            pause_id = Incident.objects.found(UUID(str(response.data["incident"]))).pause_id
+        response.data["pause_state"] = None
+        if pause_id is not None:
+            drain_pause(pause_id=pause_id, agency_id=self.agency_id, patience_s=PATIENCE_S, at=timezone.now())
+            with inside(self.agency_id):
+                pause: Pause = Pause.objects.found(pause_id)
+                response.data["pause_state"] = PauseView(pause).data
+            response.status_code = codes.HTTP_202_ACCEPTED if pause.stage == PauseStage.DRAINING else codes.HTTP_200_OK
         return response
