@@ -29,7 +29,7 @@ class WallError(RuntimeError):
 
 
 @contextmanager
-def wall(agency_id: UUID) -> Iterator[None]:
+def wall(agency_id: UUID | None) -> Iterator[None]:
     """Work inside one agency until the block ends.
 
     Raises WallError outside a transaction (the database's setting lives as long as a transaction) and on nesting
@@ -38,6 +38,8 @@ def wall(agency_id: UUID) -> Iterator[None]:
     """
     if not connection.in_atomic_block:
         raise WallError("A wall needs an open transaction.")
+    if agency_id is None:
+        raise WallError("A wall stands round an agency; this is none.")
     standing = get_scope().get("agency")
     if standing == agency_id:
         yield
@@ -66,7 +68,7 @@ def _tell_postgres(agency: str) -> None:
 
 
 @contextmanager
-def inside(agency_id: UUID) -> Iterator[None]:
+def inside(agency_id: UUID | None) -> Iterator[None]:
     """A transaction of its own inside one agency: what jobs, commands and tests open."""
     with transaction.atomic(), wall(agency_id):
         yield
@@ -88,7 +90,7 @@ def every_agency() -> list[UUID]:
 class TenantQuerySet(models.QuerySet[Row]):
     """Query sets of tenant rows."""
 
-    def locked(self, row_id: UUID) -> Row:
+    def locked(self, row_id: UUID | None) -> Row:
         """Load one row and hold it until the transaction ends; raises NotFound (404) when it is not here.
 
         FOR NO KEY UPDATE: keys never change, and the stronger lock would wait for the foreign-key checks that another
@@ -99,7 +101,7 @@ class TenantQuerySet(models.QuerySet[Row]):
             raise NotFound
         return row
 
-    def found(self, row_id: UUID) -> Row:
+    def found(self, row_id: UUID | None) -> Row:
         """Load one row; raises NotFound (404) when it is not here."""
         row = self.filter(pk=row_id).first()
         if row is None:
@@ -130,10 +132,10 @@ class TenantManager(models.Manager[Row]):
         """The rows inside the wall; loosely typed, because the class of the query set is told at run time."""
         return super().all()
 
-    def locked(self, row_id: UUID) -> Row:
+    def locked(self, row_id: UUID | None) -> Row:
         return self.get_queryset().locked(row_id)
 
-    def found(self, row_id: UUID) -> Row:
+    def found(self, row_id: UUID | None) -> Row:
         return self.get_queryset().found(row_id)
 
 
