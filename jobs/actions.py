@@ -135,12 +135,12 @@ def replay_job(*, job_id: UUID, agency_id: UUID, at: datetime) -> Job:
 
 
 CLAIM = """
-UPDATE jobs_job SET lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second',
+UPDATE jobs_job SET lease_token = %(token)s, lease_until = statement_timestamp() + %(lease)s * interval '1 second',
        attempts = attempts + 1
  WHERE id = (
     SELECT id FROM jobs_job AS mine
-     WHERE id = %(id)s AND state = 'READY' AND due_at <= now() AND NOT crossed AND attempts < max_attempts
-       AND (lease_until IS NULL OR lease_until < now())
+     WHERE id = %(id)s AND state = 'READY' AND due_at <= statement_timestamp() AND NOT crossed AND attempts < max_attempts
+       AND (lease_until IS NULL OR lease_until < statement_timestamp())
        AND (order_key = '' OR NOT EXISTS (
             SELECT 1 FROM jobs_job AS older
              WHERE older.order_key = mine.order_key AND older.id < mine.id AND older.state = 'READY'))
