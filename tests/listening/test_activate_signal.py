@@ -17,7 +17,7 @@ from tests.conftest import North
 from tests.listening.storms import detect, hear, quiet_days, signals_of, storm, whole
 from tests.listening.test_review_signal import page_of, stored
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 BODY = {"severity": 2, "kind": "product", "title": "Glass in the soup", "reason": "It is real.", "pause": True}
 
 
@@ -34,6 +34,7 @@ def etag(person: Person, signal: Signal) -> str:
     return person.get(f"signals/{signal.pk}").etag
 
 
+@pytest.mark.django_db(transaction=True)
 def test_activation_opens_the_incident_pauses_the_brand_and_ends_the_page(lea: Person, signal: Signal) -> None:
     answer = lea.post(f"signals/{signal.pk}/activate", BODY, If_Match=etag(lea, signal))
     assert answer.status == 200, answer.body
