@@ -144,5 +144,5 @@ def _report(scene: Scene) -> None:
         pairs = [(post["account"], post["text"]) for post in out]
         if len(pairs) != len(set(pairs)):
             raise RuntimeError("Something was published twice.")
-        leaked = [post for post in out if post["account"] in {a["id"] for a in scene.accounts[BURNING]}]
-        told.append(f"{len(out)} posts on the sandbox network, {len(leaked)} of Lumen, each once")
+        lumens = [post for post in out if post["account"] in {a["id"] for a in scene.accounts[BURNING]}]
+        told.append(f"{len(out)} posts were sent, {len(lumens)} of them Lumen's, each once")

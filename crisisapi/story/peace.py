@@ -18,7 +18,6 @@ BRANDS = {
     "casaverde": ("Casa Verde", "homes", "Europe/Madrid"),
 }
 POSTS = 200
-DUE_DURING_THE_STORM = 5
 HOLDING_WORDS = (
     "We have seen your comments about today's post. You are right to be angry. It is gone, and we will say more today."
 )
@@ -196,8 +195,6 @@ def _fill_calendars(scene: Scene) -> None:
             slug = slugs[number % len(slugs)]
             account = scene.accounts[slug][number // len(slugs) % 2]
             due = now + timedelta(hours=2, minutes=20 * number)
-            if slug == BURNING and number // len(slugs) < DUE_DURING_THE_STORM:
-                due = now + timedelta(seconds=75 + number)  # these come due while the brand is on fire
             items.append(
                 {
                     "account": account["id"],

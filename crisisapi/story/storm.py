@@ -18,6 +18,8 @@ PER_DAY = 6_000
 STORM_MINUTES = 45
 PEAK_FACTOR = 12.0
 BATCH = 2_500
+DUE_NOW = 5
+DUE_IN_S = 30
 
 
 def tell(scene: Scene) -> None:
@@ -37,6 +39,7 @@ def tell(scene: Scene) -> None:
     _see_signal(scene)
     _wake_dilnoza(scene)
     scene.teller.chapter("4  The decision")
+    _calendar_goes_on(scene)
     _activate(scene)
     _hold_the_line(scene)
 
@@ -154,6 +157,16 @@ def _references(api: Client, page: str) -> list[str] | None:
     notes = api.get(f"pages/{page}")["notifications"]
     sent = [note["reference"] for note in notes if note["stage"] == "SENT"]
     return sent if notes and len(sent) == len(notes) else None
+
+
+def _calendar_goes_on(scene: Scene) -> None:
+    with scene.teller.step("The calendar knows nothing of it: Lumen's next posts are due in half a minute") as told:
+        planned = scene.who("mia").everything("posts", brand=scene.brand, stage="SCHEDULED")
+        for post in planned[:DUE_NOW]:
+            soon = (datetime.now(UTC) + timedelta(seconds=DUE_IN_S)).isoformat()
+            path = f"posts/{post['id']}"
+            scene.who("mia").post_seen(f"{path}/reschedule", {"scheduled_at": soon}, seen=path)
+        told.append(f"{DUE_NOW} posts")
 
 
 def _activate(scene: Scene) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 
 class Count:
@@ -67,8 +65,7 @@ class Teller:
         self._console.print(f"    [dim]{words}[/]", soft_wrap=True)
 
     def finish(self, rows: list[tuple[str, str]], title: str) -> None:
-        table = Table(show_header=False, box=None, padding=(0, 2))
+        self.chapter(title)
         for name, value in rows:
-            table.add_row(f"[bold]{name}", value)
-        self._console.print()
-        self._console.print(Panel(table, title=title, title_align="left"))
+            # Unwrapped: a link that is cut by a frame cannot be followed.
+            self._console.print(f"  [bold]{name:<10}[/] {value}", soft_wrap=True)
