@@ -112,15 +112,15 @@ def _svg(name: str, frame: Frame, body: Iterable[SafeString], title: str, about:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next of 4, 8, 12, 20, 40, 80, 120, …: tops that four equal steps divide into round numbers."""
-    top = 4.0
+    """The next of 4, 8, 12, 16, 20, 24, 32, 40, 60, 80, …: tops that four equal steps divide into round numbers."""
+    unit = 4.0
+    factors: tuple[float, ...] = (1, 2, 3, 4, 5, 6, 8)
     while True:
-        for factor in (1, 2, 3):
-            if top * factor >= value:
-                return top * factor
-        if top * 5 >= value:
-            return top * 5
-        top *= 10
+        for factor in factors:
+            if unit * factor >= value:
+                return unit * factor
+        unit *= 10
+        factors = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
 def _grid(frame: Frame, said: Callable[[float], str]) -> SafeString:

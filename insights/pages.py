@@ -93,6 +93,7 @@ def page_of(report: dict[str, Any]) -> dict[str, Any]:
         "incident": report["incident"],
         "zone": zone.key,
         "stage": Stage(report["incident"]["stage"]).label,
+        "kind": report["incident"]["kind"].replace("_", " ").capitalize(),
         "tiles": [
             {"label": label, "value": seconds_in_words(numbers[key]), "hint": hint}
             for key, label, hint in TILES

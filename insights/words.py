@@ -46,7 +46,7 @@ TOLD: dict[str, Callable[[Facts], str]] = {
     "approval.voided": lambda f: _with("Approval void", f["reason"]),
     "pause.started": lambda f: _with("Scheduled posts paused", f["reason"]),
     "pause.became_effective": lambda _: "Pause effective: nothing scheduled can go out",
-    "pause.lifted": lambda f: _with(f"Pause lifted, {f['held']} held posts", f["reason"]),
+    "pause.lifted": lambda f: _with(f"Pause lifted, posts held: {f['held']}", f["reason"]),
     "page.raised": lambda _: "Page raised",
     "page.escalated": lambda f: f"Page climbed to step {f['step']}",
     "page.acknowledged": lambda _: "Page acknowledged",
@@ -80,6 +80,8 @@ def seconds_in_words(seconds: float | None) -> str:
     """A length of time as people say it: `42 s`, `7 min`, `3 h 05 min`, `2 d 4 h`; a dash for none."""
     if seconds is None:
         return "\N{EN DASH}"
+    if 0 < abs(seconds) < 1:
+        return "under 1 s"
     whole = round(abs(seconds))
     minutes, rest = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)
@@ -89,7 +91,7 @@ def seconds_in_words(seconds: float | None) -> str:
     elif hours:
         said = f"{hours} h {minutes_left:02d} min"
     elif minutes:
-        said = f"{minutes} min {rest:02d} s" if minutes < SHOW_SECONDS_BELOW else f"{minutes} min"
+        said = f"{minutes} min {rest:02d} s" if rest and minutes < SHOW_SECONDS_BELOW else f"{minutes} min"
     else:
         said = f"{whole} s"
     return f"-{said}" if seconds < 0 else said

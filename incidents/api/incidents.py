@@ -62,7 +62,7 @@ class IncidentView(IncidentLine):
         fields = [*IncidentLine.Meta.fields, "plan"]
 
 
-class ActivatedView(IncidentView):
+class ActivatedIncidentView(IncidentView):
     """The activated incident; `pause_state` is null when nothing was paused."""
 
     pause_state = serializers.SerializerMethodField()
@@ -152,7 +152,7 @@ class Incidents(ReadViews):
         incident = open_incident(brand_id=brand.pk, cause_kind="", cause_id=None, **wanted, **self.told)
         return self.show_created(incident)
 
-    @extend_schema(request=IncidentActivation, responses={200: ActivatedView, 202: ActivatedView})
+    @extend_schema(request=IncidentActivation, responses={200: ActivatedIncidentView, 202: ActivatedIncidentView})
     @action(detail=True, methods=["post"])
     def activate(self, _request: Request, **_: Any) -> Response:
         """Call it a crisis. With `pause`: 200 when nothing can go out any more, 202 while posts are on their way."""
@@ -162,7 +162,7 @@ class Incidents(ReadViews):
             self.require(Need.PAUSES_START, incident)
         severity = wanted["severity"] or incident.severity
         incident = activate_incident(incident_id=incident.pk, severity=severity, pause=wanted["pause"], **self.told)
-        return self.show(incident, ActivatedView)
+        return self.show(incident, ActivatedIncidentView)
 
     def after_commit(self, response: Any) -> Any:
         """Wait, outside the transaction, until the pause holds; a repeated request is told how things stand now."""

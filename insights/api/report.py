@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -47,7 +48,9 @@ class Reports(OfAnIncident):
     needs: ClassVar[Any] = {"list": Need.REPORTS_READ}
     serializer_class = ReportView
 
-    @extend_schema(operation_id="incidents_report", parameters=[INCIDENT], responses=ReportView)
+    @extend_schema(
+        operation_id="incidents_report", parameters=[INCIDENT], responses=forced_singular_serializer(ReportView)
+    )
     def list(self, _request: Request, **_: Any) -> Response:
         """Everything that is known about the incident, as JSON; a client's seat gets the client's report."""
         incident = self.incident(Need.REPORTS_READ)
