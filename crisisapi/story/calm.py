@@ -56,7 +56,7 @@ def _lift(scene: Scene) -> list[dict[str, Any]]:
     with scene.teller.step("The pause is lifted; what came due meanwhile is held, not fired") as told:
         pause = f"pauses/{scene.incident['pause']}"
         # Wait until the posts of the calendar that were to come out today are really past their time.
-        scene.who("leo").until(lambda api: _overdue(api, scene), seconds=180, what="The end of the quiet hour")
+        scene.who("leo").until(lambda api: _overdue(api, scene), what="The end of the quiet hour")
         scene.who("leo").post_seen(f"{pause}/lift", {"reason": "The storm is over."}, seen=pause)
         held = scene.who("leo").everything("posts", brand=scene.brand, stage="HELD")
         told.append(f"{len(held)} posts held")
@@ -89,7 +89,6 @@ def _decide_on_held_posts(scene: Scene, held: list[dict[str, Any]]) -> None:
             if verb == "release":
                 scene.who("leo").until(
                     lambda api, post=post: published_or_none(api, post["id"]),  # type: ignore[misc]
-                    seconds=60,
                     what="The released post",
                 )
 

@@ -13,7 +13,8 @@ from uuid import uuid4
 import httpx
 
 Found = TypeVar("Found")
-PATIENCE_S = 60.0
+# A killed worker is started again, and its job is claimed again when the lease ends; a story waits for that.
+PATIENCE_S = 180.0
 BUSY = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE}
 
 
@@ -29,7 +30,7 @@ class Client:
         self._prefix = f"/v1/agencies/{agency}/"
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request; sent again while the server is away or busy, for at most a minute."""
+        """One request; sent again while the server is away or busy, for a while."""
         url = path if path.startswith("/") else self._prefix + path
         headers = dict(options.pop("headers", {}))
         if method == "POST" and not path.startswith("/"):
@@ -76,15 +77,15 @@ class Client:
             if cursor is None:
                 return items
 
-    def until(self, look: Callable[[Client], Found | None], *, seconds: float, what: str) -> Found:
+    def until(self, look: Callable[[Client], Found | None], *, what: str) -> Found:
         """Ask again and again until `look` finds something; TimeoutError names what did not happen."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             found = look(self)
             if found is not None:
                 return found
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} did not happen within {seconds:g} s.")
+                raise TimeoutError(f"{what} did not happen within {PATIENCE_S:g} s.")
             wait_a_moment()
 
     def _good(self, answer: httpx.Response) -> Any:

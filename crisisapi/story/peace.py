@@ -173,7 +173,6 @@ def _agree_on_holding_message(scene: Scene) -> None:
             approve(scene, name, submitted["approval"])
         scene.who("mia").until(
             lambda api: api.get(f"messages/{message['id']}")["preapproved"] or None,
-            seconds=30,
             what="The pre-approval",
         )
         told.append("valid for 90 days")
@@ -216,9 +215,7 @@ def _fill_calendars(scene: Scene) -> None:
             },
         )
         scene.offending_post = post["id"]
-        published = scene.who("ana").until(
-            lambda api: published_or_none(api, post["id"]), seconds=60, what="The publication"
-        )
+        published = scene.who("ana").until(lambda api: published_or_none(api, post["id"]), what="The publication")
         told.append(f"published as {published['external_id']}")
 
 

@@ -69,7 +69,7 @@ class MailServer:
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
 
-    def invitation_for(self, address: str, *, seconds: float = 30) -> str:
+    def invitation_for(self, address: str, *, seconds: float = 180) -> str:
         """The token in the newest invitation to an address."""
 
         def look(mails: list[tuple[list[str], EmailMessage]]) -> str | None:
@@ -80,7 +80,7 @@ class MailServer:
 
         return self.mail.wait_for(look, seconds=seconds, what=f"The invitation for {address}")
 
-    def letter_to(self, address: str, *, containing: str, seconds: float = 60) -> EmailMessage:
+    def letter_to(self, address: str, *, containing: str, seconds: float = 180) -> EmailMessage:
         """The first mail to an address whose subject or text contains a word."""
 
         def look(mails: list[tuple[list[str], EmailMessage]]) -> EmailMessage | None:
@@ -130,7 +130,7 @@ class HookReceiver:
         self._server.server_close()
         self._thread.join()
 
-    def call_about(self, word: str, *, seconds: float = 60) -> dict[str, Any]:
+    def call_about(self, word: str, *, seconds: float = 180) -> dict[str, Any]:
         """The first call whose JSON contains a word."""
 
         def look(calls: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -125,7 +125,6 @@ def _see_signal(scene: Scene) -> None:
     with scene.teller.step("Listening raises one signal") as told:
         scene.signal = scene.who("dilnoza").until(
             lambda api: next(iter(api.get("signals", brand=scene.brand)["items"]), None),
-            seconds=60,
             what="The signal",
         )
         detail = scene.who("dilnoza").get(f"signals/{scene.signal['id']}")
@@ -141,11 +140,10 @@ def _wake_dilnoza(scene: Scene) -> None:
     with scene.teller.step("Dilnoza is paged, by mail and by web hook, and takes the page") as told:
         page = scene.who("dilnoza").until(
             lambda api: next(iter(api.get("pages", cause_id=scene.signal["id"])["items"]), None),
-            seconds=30,
             what="The page",
         )
         scene.page = page["id"]
-        references = scene.who("dilnoza").until(lambda api: _references(api, page["id"]), seconds=60, what="The notes")
+        references = scene.who("dilnoza").until(lambda api: _references(api, page["id"]), what="The notes")
         for reference in references:
             told.append(reference)
         scene.mail.letter_to(someone.email, containing=page["headline"])
@@ -186,9 +184,7 @@ def _activate(scene: Scene) -> None:
         told.append(scene.incident["reference"])
         told.append(f"stage {scene.incident['stage']}")
     with scene.teller.step("Nothing of Lumen can go out now but statements") as told:
-        pause = scene.who("leo").until(
-            lambda api: _effective(api, scene.incident["pause"]), seconds=30, what="The pause"
-        )
+        pause = scene.who("leo").until(lambda api: _effective(api, scene.incident["pause"]), what="The pause")
         told.append(f"pause {pause['epoch']}: {pause['reason']}")
 
 
@@ -204,7 +200,6 @@ def _hold_the_line(scene: Scene) -> None:
         )
         scene.who("mia").until(
             lambda api: api.get(f"statements/{statement['id']}")["stage"] == "PUBLISHED" or None,
-            seconds=60,
             what="The holding statement",
         )
         told.append(f"{len(scene.accounts[BURNING])} accounts")

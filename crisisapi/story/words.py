@@ -82,13 +82,11 @@ def _publish_once(scene: Scene, statement: str) -> None:
     with scene.teller.step("The statement is released, and published once on each account") as told:
         scene.who("mia").until(
             lambda api: api.get(f"statements/{statement}")["stage"] == "APPROVED" or None,
-            seconds=30,
             what="The approval of the statement",
         )
         scene.who("mia").post_seen(f"statements/{statement}/release", seen=f"statements/{statement}")
         scene.who("mia").until(
             lambda api: api.get(f"statements/{statement}")["stage"] == "PUBLISHED" or None,
-            seconds=60,
             what="The statement",
         )
         out = [post for post in scene.who("mia").everything("sandbox/posts") if post["text"] == FINAL_WORDS]
@@ -102,5 +100,6 @@ def _take_down(scene: Scene) -> None:
         post = scene.offending_post
         scene.who("leo").post_seen(f"posts/{post}/take-down", {"reason": "It hurt people."}, seen=f"posts/{post}")
         scene.who("leo").until(
-            lambda api: api.get(f"posts/{post}")["stage"] == "TAKEN_DOWN" or None, seconds=60, what="The takedown"
+            lambda api: api.get(f"posts/{post}")["stage"] == "TAKEN_DOWN" or None,
+            what="The takedown",
         )
