@@ -88,7 +88,7 @@ def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
         return False
     brand = brand_of(obj)
     if brand is None:
-        return everywhere(caller, need)
+        return anywhere(caller, need) if need in FOR_EVERYONE_INSIDE else everywhere(caller, need)
     if caller.key_brands and brand not in caller.key_brands:
         return False
     return need.value in caller.agency_needs or brand_ids(caller, need).filter(content_object_id=brand).exists()
