@@ -45,7 +45,7 @@ def _worker(queue: str, slots: int) -> Program:
         name=queue,
         arguments=(*_module("celery"), "-A", "crisisapi", "worker", *options.split(), *quiet.split()),
         says=rf"{queue}@\S+ ready",
-        stop_first=3,
+        stop_first=2,
         ending=_WORKER_ENDING,
     )
 
@@ -60,13 +60,13 @@ def _beat(var: Path) -> Program:
             *("-A", "crisisapi", "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(schedule)),
         ),
         says="beat: Starting",
-        stop_first=2,
+        stop_first=1,
     )
 
 
 def _auditor() -> Program:
     return Program(
-        name="auditor", arguments=(sys.executable, "manage.py", "audit"), says="auditor: watching", stop_first=2
+        name="auditor", arguments=(sys.executable, "manage.py", "audit"), says="auditor: watching", stop_first=1
     )
 
 

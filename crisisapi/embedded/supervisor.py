@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 USUAL_PORT = 8000
 
 _READY_WITHIN_S = 180.0
+_LAST_PORT = 65_535
 _INTERRUPTED = 130
 _LARGEST_LOG = 10_000_000
 _CHILD_ENDING: Ending = ((Signals.SIGTERM, 10.0), (Signals.SIGKILL, 5.0))
@@ -76,7 +77,6 @@ class Supervisor:
             note = runfile.read(self._note)
             where = f"at {note.base_url} (pid {note.pid})" if note else f"on {self._var}"
             raise EmbeddedError(f"crisisapi already runs {where}: stop that first.") from None
-        self._cleanup.callback(self._say, "stopped")
         runfile.end_leftovers(self._note)
         if self._options.fresh:
             if os.environ.get("DATABASE_URL"):
@@ -96,6 +96,7 @@ class Supervisor:
         """Bring up servers, schema and programs, each before what needs it, and wait until all are at work."""
         self._port = choose_port(self._options.port)
         self._base_url = f"http://127.0.0.1:{self._port}"
+        self._cleanup.callback(self._say, "stopped")
         self._services = self._cleanup.enter_context(
             EmbeddedServices(self._var / "embedded", durable=True, logs=self._logs)
         )
@@ -223,6 +224,13 @@ def choose_port(wanted: int | None) -> int:
     return port
 
 
+def port_number(words: str) -> int:
+    """A port from the command line."""
+    if not words.isdecimal() or not 1 <= int(words) <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{words} is no port between 1 and {_LAST_PORT}")
+    return int(words)
+
+
 def free_port(port: int) -> int | None:
     """`port` when nobody listens on it, else None; for 0 any free one."""
     with socket.socket() as probe:
@@ -250,7 +258,9 @@ def main(words: Sequence[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--no-story", action="store_true", help="only serve")
     what.add_argument("--once", action="store_true", help="play the story, then stop with its exit code")
-    parser.add_argument("--port", type=int, help=f"the web server's port (default: {USUAL_PORT}, or a free one)")
+    parser.add_argument(
+        "--port", type=port_number, metavar="PORT", help=f"the web server's port (default: {USUAL_PORT}, or a free one)"
+    )
     parser.add_argument(
         "--var", type=Path, default=ROOT / "var", help="where data, logs and run.json live (default: %(default)s)"
     )
