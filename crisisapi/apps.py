@@ -6,5 +6,5 @@ class RoofConfig(AppConfig):
     name = "crisisapi"
 
     def ready(self) -> None:
-        # Handlers, reactions and revocation lines register themselves when their rooms are read.
-        autodiscover_modules("actions", "jobs", "reactions")
+        # Handlers, reactions, revocation lines and OpenAPI extensions register themselves when their rooms are read.
+        autodiscover_modules("actions", "jobs", "reactions", "schema")

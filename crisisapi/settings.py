@@ -226,10 +226,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/v1/agencies/\{agency\}",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "permissions.schema.add_problem",
-    ],
+    # Choices stay where they are used: every subject has stages and kinds of its own.
+    "POSTPROCESSING_HOOKS": ["permissions.schema.add_problem"],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.http.shapes import Shape
+from core.http.shapes import Because, Shape
 from permissions.actions import grant_role, issue_key, revoke_key, withdraw_role
 from permissions.models import ApiKey, Grant
 from permissions.needs import Need
@@ -30,10 +30,6 @@ class GrantShape(Shape):
     brands = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=500)
     reason = serializers.CharField(max_length=500)
     ends_at = serializers.DateTimeField(default=None, allow_null=True)
-
-
-class Because(Shape):
-    reason = serializers.CharField(max_length=500)
 
 
 class Grants(ReadViews):

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.preconditions import etag_of
-from core.http.shapes import Shape
+from core.http.shapes import Because, Shape
 from core.refusals import Invalid
 from core.wall import inside
 from permissions import gate
@@ -76,10 +76,6 @@ class Rewrite(Shape):
     scheduled_at = serializers.DateTimeField(
         default=None, allow_null=True, help_text="Null keeps the post's own time, which must not lie in the past then."
     )
-
-
-class Because(Shape):
-    reason = serializers.CharField(max_length=500)
 
 
 class Finding(Shape):

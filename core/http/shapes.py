@@ -66,3 +66,9 @@ def _wrong_type(field: Any, value: Any) -> Any:
                 return [ErrorDetail(f"This must be {wanted}.", code="wrong_type")]
             return None
     return None
+
+
+class Because(Shape):
+    """A reason in a person's words: what most acts that take something away ask for."""
+
+    reason = serializers.CharField(max_length=500)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -55,7 +55,7 @@ class SignalFilter(Shape):
     stage = serializers.ChoiceField(choices=SignalStage.choices, required=False)
 
 
-class Because(Shape):
+class ReviewShape(Shape):
     reason = serializers.CharField(max_length=500)
 
 
@@ -67,6 +67,7 @@ class ActivationShape(Shape):
     pause = serializers.BooleanField(default=True, help_text="Pause the brand's scheduled posts in the same breath.")
 
 
+@extend_schema_view(list=extend_schema(parameters=[SignalFilter]))
 class Signals(ReadViews):
     """Departures of a brand from its own normal, newest first, and what people make of them."""
 
@@ -82,30 +83,26 @@ class Signals(ReadViews):
     def rows(self) -> Any:
         return Signal.objects.all()
 
-    @extend_schema(parameters=[SignalFilter])
-    def list(self, request: Request, **kwargs: Any) -> Response:
-        return super().list(request, **kwargs)
-
-    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @extend_schema(parameters=[SEEN], request=ReviewShape, responses=SignalView)
     @action(detail=True, methods=["post"])
     def watch(self, _request: Request, **_: Any) -> Response:
         """Keep an eye on it: its page climbs no further, the decision is still to come."""
         signal: Signal = self.subject(seen=True)
-        return self.show(watch_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+        return self.show(watch_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @extend_schema(parameters=[SEEN], request=ReviewShape, responses=SignalView)
     @action(detail=True, methods=["post"])
     def handle(self, _request: Request, **_: Any) -> Response:
         """No crisis: the mentions are answered one by one."""
         signal: Signal = self.subject(seen=True)
-        return self.show(handle_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+        return self.show(handle_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Because, responses=SignalView)
+    @extend_schema(parameters=[SEEN], request=ReviewShape, responses=SignalView)
     @action(detail=True, methods=["post"])
     def dismiss(self, _request: Request, **_: Any) -> Response:
         """Nothing of concern."""
         signal: Signal = self.subject(seen=True)
-        return self.show(dismiss_signal(signal_id=signal.pk, **self.read(Because), **self.told))
+        return self.show(dismiss_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
 
     @extend_schema(
         parameters=[SEEN],
