@@ -102,7 +102,8 @@ def volume_series(brand_id: UUID, *, start: datetime, end: datetime, step: Step)
         detail = f"At most {MOST_POINTS} points; ask for a longer step or a shorter time."
         raise Invalid(errors=[{"field": "to", "code": "too_many_points", "detail": detail}])
     with connection.cursor() as cursor:
-        cursor.execute(SERIES, [width, brand_id, start, end])
+        asked: list[Any] = [width, brand_id, start, end]
+        cursor.execute(SERIES, asked)
         counts = {row[0]: row[1:] for row in cursor.fetchall()}
     bands = _bands(brand_id, start, start + length * width, width)
     points = []
@@ -141,8 +142,9 @@ def _dispersion(bin_: Band) -> float:
     """The over-dispersion that the width of a stored band speaks of."""
     if not bin_.expected:
         return 0.0
-    variance = ((bin_.high - bin_.low) / _BAND_SD) ** 2
-    return max((variance - bin_.expected) / bin_.expected**2, 0.0)
+    variance: float = ((bin_.high - bin_.low) / _BAND_SD) ** 2
+    over: float = (variance - bin_.expected) / bin_.expected**2
+    return max(over, 0.0)
 
 
 def made_of(brand_id: UUID, *, start: datetime, end: datetime) -> dict[str, Any]:

@@ -177,10 +177,10 @@ def _store(
         return set()
     moods = _moods(items, reader)
     rows = [_row(item, mood) for item, mood in zip(items, moods, strict=True)]
-    constants = [standing_agency(), source.brand_id, source.pk, at, _version(reader)]
+    constants: list[Any] = [standing_agency(), source.brand_id, source.pk, at, _version(reader)]
     with connection.cursor() as cursor:
         if len(rows) <= FEW:
-            arrays = [list(column) for column in zip(*rows, strict=True)]
+            arrays: list[Any] = [list(column) for column in zip(*rows, strict=True)]
             cursor.execute(STORE.format(incoming=FROM_ARRAYS), [*constants, *arrays])
         else:
             cursor.execute(MAKE_ROOM)

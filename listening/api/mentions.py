@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,6 +35,7 @@ class SourceFilter(Shape):
     brand = serializers.UUIDField(required=False)
 
 
+@extend_schema_view(list=extend_schema(parameters=[SourceFilter]))
 class Sources(ReadViews):
     """Where mentions of a brand come from. A `push` source is delivered to with POST ingest/mentions?source=…"""
 
@@ -49,10 +50,6 @@ class Sources(ReadViews):
 
     def rows(self) -> Any:
         return Source.objects.all()
-
-    @extend_schema(parameters=[SourceFilter])
-    def list(self, request: Request, **kwargs: Any) -> Response:
-        return super().list(request, **kwargs)
 
     @extend_schema(request=SourceShape, responses={201: SourceView})
     def create(self, _request: Request, **_: Any) -> Response:
@@ -69,7 +66,7 @@ class AuthorView(serializers.Serializer[Mention]):
 
 
 class MoodView(serializers.Serializer[Mention]):
-    label = serializers.ChoiceField(choices=MoodLabel.choices, source="mood")
+    label = serializers.ChoiceField(choices=MoodLabel.choices, source="mood")  # type: ignore[assignment]
     negative = serializers.FloatField(source="mood_negative")
     neutral = serializers.FloatField(source="mood_neutral")
     positive = serializers.FloatField(source="mood_positive")
@@ -91,7 +88,7 @@ class MentionView(serializers.ModelSerializer[Mention]):
 
 class MentionFilter(Shape):
     brand = serializers.UUIDField(required=False, source="brand_id")
-    source = serializers.UUIDField(required=False)
+    source = serializers.UUIDField(required=False)  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=MentionKind.choices, required=False)
     language = serializers.CharField(max_length=12, required=False)
     mood = serializers.ChoiceField(choices=MoodLabel.choices, required=False)
@@ -99,6 +96,7 @@ class MentionFilter(Shape):
     posted_to = serializers.DateTimeField(required=False, source="posted_at__lt", help_text="Exclusive.")
 
 
+@extend_schema_view(list=extend_schema(parameters=[MentionFilter]))
 class Mentions(ReadViews):
     """What was said, newest first."""
 
@@ -110,10 +108,6 @@ class Mentions(ReadViews):
 
     def rows(self) -> Any:
         return Mention.objects.all()
-
-    @extend_schema(parameters=[MentionFilter])
-    def list(self, request: Request, **kwargs: Any) -> Response:
-        return super().list(request, **kwargs)
 
 
 VolumeFilter = type(
