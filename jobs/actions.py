@@ -135,11 +135,12 @@ def replay_job(*, job_id: UUID, agency_id: UUID, at: datetime) -> Job:
 
 
 CLAIM = """
-UPDATE jobs_job SET lease_token = %(token)s, lease_until = statement_timestamp() + %(lease)s * interval '1 second',
-       attempts = attempts + 1
+UPDATE jobs_job SET lease_token = %(token)s, attempts = attempts + 1,
+       lease_until = statement_timestamp() + %(lease)s * interval '1 second'
  WHERE id = (
     SELECT id FROM jobs_job AS mine
-     WHERE id = %(id)s AND state = 'READY' AND due_at <= statement_timestamp() AND NOT crossed AND attempts < max_attempts
+     WHERE id = %(id)s AND state = 'READY' AND NOT crossed AND attempts < max_attempts
+       AND due_at <= statement_timestamp()
        AND (lease_until IS NULL OR lease_until < statement_timestamp())
        AND (order_key = '' OR NOT EXISTS (
             SELECT 1 FROM jobs_job AS older

@@ -41,6 +41,11 @@ class Breaker:
     def closed(self) -> bool:
         return time.monotonic() >= self._open_until
 
+    def close(self) -> None:
+        """Try again at once."""
+        with self._lock:
+            self._failures, self._open_until = 0, 0.0
+
     def note(self, *, worked: bool) -> None:
         with self._lock:
             self._failures = 0 if worked else self._failures + 1
