@@ -104,5 +104,5 @@ def take_exclusively(pause: Pause) -> None:
     """
     with or_busy(), connection.cursor() as cursor:
         for lane in pause.lanes:
-            lock = lock_id(pause.agency_id, pause.scope, pause.scope_id, lane)
+            lock = lock_id(UUID(str(pause.agency_id)), pause.scope, pause.scope_id, lane)
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
