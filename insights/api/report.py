@@ -49,7 +49,9 @@ class Reports(OfAnIncident):
     serializer_class = ReportView
 
     @extend_schema(
-        operation_id="incidents_report", parameters=[INCIDENT], responses=forced_singular_serializer(ReportView)
+        operation_id="incidents_report",
+        parameters=[INCIDENT],
+        responses=forced_singular_serializer(ReportView),  # type: ignore[no-untyped-call]
     )
     def list(self, _request: Request, **_: Any) -> Response:
         """Everything that is known about the incident, as JSON; a client's seat gets the client's report."""

@@ -79,7 +79,7 @@ class Saboteur(threading.Thread):
     def _flush(self) -> None:
         note = runfile.read(self._note)
         assert note is not None
-        redis.Redis.from_url(note.redis_url).flushall()
+        redis.Redis.from_url(note.redis_url).flushall()  # type: ignore[no-untyped-call]
 
 
 def test_the_story_survives_killed_workers_and_an_emptied_redis(tmp_path: Path, database_url: str) -> None:
