@@ -21,6 +21,7 @@ from insights.queries import report_of
 from permissions.needs import Need
 from permissions.viewset import HouseViewSet
 
+ONE_REPORT: Any = forced_singular_serializer(ReportView)  # type: ignore[no-untyped-call]
 INCIDENT = OpenApiParameter("incident", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The incident.")
 
 
@@ -48,11 +49,7 @@ class Reports(OfAnIncident):
     needs: ClassVar[Any] = {"list": Need.REPORTS_READ}
     serializer_class = ReportView
 
-    @extend_schema(
-        operation_id="incidents_report",
-        parameters=[INCIDENT],
-        responses=forced_singular_serializer(ReportView),  # type: ignore[no-untyped-call]
-    )
+    @extend_schema(operation_id="incidents_report", parameters=[INCIDENT], responses=ONE_REPORT)
     def list(self, _request: Request, **_: Any) -> Response:
         """Everything that is known about the incident, as JSON; a client's seat gets the client's report."""
         incident = self.incident(Need.REPORTS_READ)
