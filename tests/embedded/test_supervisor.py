@@ -62,45 +62,47 @@ def system(tmp_path: Path, bare: dict[str, str]) -> Iterator[System]:
 
 
 @pytest.mark.slow
-def test_the_system_starts_mends_itself_is_found_and_stops_cleanly(system: System) -> None:
+def test_the_system_mends_itself_dies_with_its_supervisor_and_starts_again_on_the_same_data(system: System) -> None:
     with system.start() as supervisor:
         note = system.note
         assert set(note.pids) == EVERYTHING
         assert all(command_line(pid) for pid in note.pids.values())
         assert answers(f"{note.base_url}/healthz")
         assert (system.var / "run.json").stat().st_mode & 0o077 == 0
+        assert_a_second_one_is_refused(system)
 
-        second = subprocess.run(
-            system.command(), env=system.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == f"crisisapi already runs at {note.base_url} (pid {note.pid}): stop that first.\n"
-
-        for name in ("listen", "valkey", "web"):
+        killed = {"listen", "valkey", "web"}
+        for name in killed:
             os.kill(note.pids[name], Signals.SIGKILL)
         assert wait_until(
             lambda: (
-                not {"listen", "valkey", "web"} & {n for n, pid in system.note.pids.items() if pid == note.pids[n]}
-                and set(system.note.pids) == EVERYTHING
+                set(system.note.pids) == EVERYTHING
+                and all(system.note.pids[name] != note.pids[name] for name in killed)
             ),
             seconds=30,
         )
         assert wait_until(lambda: answers(f"{note.base_url}/healthz"), seconds=60)
 
-        last = system.note
+        note = system.note
+        supervisor.kill()
+    assert wait_until(lambda: not any(command_line(pid) for pid in note.pids.values()), seconds=30)
+
+    with system.start() as supervisor:
+        note = system.note
         supervisor.send_signal(Signals.SIGINT)
         assert supervisor.wait(60) == 0
-    assert not any(command_line(pid) for pid in last.pids.values())
+    assert not any(command_line(pid) for pid in note.pids.values())
     assert not (system.var / "run.json").exists()
     assert system.output.read_text().rstrip().endswith("stopped")
 
 
-@pytest.mark.slow
-def test_a_killed_supervisor_takes_everything_with_it(system: System) -> None:
-    with system.start() as supervisor:
-        note = system.note
-        supervisor.kill()
-    assert wait_until(lambda: not any(command_line(pid) for pid in note.pids.values()), seconds=30)
+def assert_a_second_one_is_refused(system: System) -> None:
+    second = subprocess.run(
+        system.command(), env=system.environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (second.returncode, second.stdout) == (1, "")
+    note = system.note
+    assert second.stderr == f"crisisapi already runs at {note.base_url} (pid {note.pid}): stop that first.\n"
 
 
 def test_a_taken_port_is_an_error_and_no_wish_gives_a_free_one() -> None:
