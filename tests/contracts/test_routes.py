@@ -73,6 +73,10 @@ def routes() -> list[Route]:
 ROUTES = routes()
 
 
+def body_for(route: Route) -> dict[str, object] | None:
+    return None if route.method == "GET" else {}
+
+
 def test_every_route_is_inside_an_agency_or_on_the_list_of_open_ones() -> None:
     inside = {route.path for route in ROUTES}
     outside = {path for path, _ in patterns(get_resolver()) if path not in inside}
@@ -94,20 +98,19 @@ def test_a_view_that_forgets_a_need_cannot_be_routed() -> None:
         Forgetful.as_view({"get": "list", "post": "create"})
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_nobody_gets_in_without_a_credential(north: North, route: Route) -> None:
-    assert send(route.method, route.url("north"), {} if route.method != "GET" else None).status == 401
+def test_nobody_gets_in_without_a_credential(north: North) -> None:
+    answers = {str(route): send(route.method, route.url("north"), body_for(route)).status for route in ROUTES}
+    assert {route: status for route, status in answers.items() if status != 401} == {}
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_a_stranger_cannot_tell_the_agency_from_one_that_does_not_exist(
-    north: North, eve: Person, route: Route
-) -> None:
-    body = {} if route.method != "GET" else None
-    here = send(route.method, route.url("north"), body, **eve.headers)
-    nowhere = send(route.method, route.url("nowhere"), body, **eve.headers)
-    assert here.status == 404
-    assert here.alike == nowhere.alike
+def test_a_stranger_cannot_tell_the_agency_from_one_that_does_not_exist(north: North, eve: Person) -> None:
+    told = []
+    for route in ROUTES:
+        here = send(route.method, route.url("north"), body_for(route), **eve.headers)
+        nowhere = send(route.method, route.url("nowhere"), body_for(route), **eve.headers)
+        if here.status != 404 or here.alike != nowhere.alike:
+            told.append(f"{route}: {here.alike} here, {nowhere.alike} nowhere")
+    assert told == []
 
 
 @pytest.mark.parametrize("role", [name for name in ROLES if name != "integration"])
@@ -119,7 +122,7 @@ def test_every_role_is_refused_exactly_what_it_does_not_hold(north: North, now: 
     for route in ROUTES:
         if route.need is None:
             continue
-        answer = send(route.method, route.url("north"), {} if route.method != "GET" else None, **person.headers)
+        answer = send(route.method, route.url("north"), body_for(route), **person.headers)
         holds = route.need in ROLES[role].needs
         if not holds:
             assert (answer.status, answer.code) == (403, "not_allowed"), f"{role}: {route}"
