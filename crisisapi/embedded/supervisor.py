@@ -150,7 +150,12 @@ class Supervisor:
         words = [sys.executable, "-m", "crisisapi.story", "--base-url", self._base_url]
         if self._options.speed is not None:
             words += ["--speed", self._options.speed]
-        code = self._await_child(self._spawn(words, output=None))
+        try:
+            code = self._await_child(self._spawn(words, output=None))
+        finally:
+            # A story that was ended in the middle of a line has not given the terminal its cursor back.
+            if sys.stdout.isatty():
+                sys.stdout.write("\x1b[?25h\n")
         if code == 0:
             self._played.write_text(database)
         else:
