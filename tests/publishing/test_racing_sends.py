@@ -47,7 +47,7 @@ from tests.publishing.stage import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRIALS = 100
+TRIALS = 150
 SENDERS = 2
 
 
@@ -129,8 +129,8 @@ def heard(north: North) -> int:
 def test_no_send_starts_after_a_pause_is_said_to_hold(north: North, ana: Person, threads: Threads) -> None:
     """Each trial: senders and a pause set off together. What the network hears after "effective" is counted."""
     behave(north.aurora_account, "ok", delay_ms=2)
-    posts = many(north, ana, TRIALS * SENDERS)
     gate, rival = threading.Barrier(SENDERS + 1, timeout=60), Rival()
+    posts: list[Post] = []
     leaks: list[str] = []
 
     def sender(number: int) -> None:
@@ -140,7 +140,9 @@ def test_no_send_starts_after_a_pause_is_said_to_hold(north: North, ana: Person,
             gate.wait()
 
     def pauser() -> None:
-        for trial in range(TRIALS):
+        for _ in range(TRIALS):
+            racing = many(north, ana, SENDERS)  # fresh ones: lifting holds what came due under the pause before
+            posts.extend(racing)
             gate.wait()
             rival.wait()
             started, drained = pause(north, ana)
@@ -149,9 +151,9 @@ def test_no_send_starts_after_a_pause_is_said_to_hold(north: North, ana: Person,
             after = heard(north)
             if not drained.effective or after != before:
                 leaks.append(f"effective={drained.effective}, {after - before} sends after it")
+            rival.learn(send_won=again(racing[0]).stage == "PUBLISHED")
             with inside(north.agency.pk):
                 lift_pause(pause_id=started.pk, reason="next trial", by=ana.actor, at=timezone.now())
-            rival.learn(send_won=again(posts[trial * SENDERS]).stage == "PUBLISHED")
 
     for number in range(SENDERS):
         threads.start(sender, number)
@@ -159,8 +161,11 @@ def test_no_send_starts_after_a_pause_is_said_to_hold(north: North, ana: Person,
     threads.join(240)
     assert leaks == []
     stages = [again(post).stage for post in posts]
-    assert set(stages) == {"PUBLISHED", "HELD"}, "both ends of the race were seen"
     assert len(out_there(north.aurora_account)) == stages.count("PUBLISHED") == heard(north)
+    assert stages.count("PUBLISHED") + stages.count("HELD") == len(posts) == TRIALS * SENDERS
+    assert TRIALS / 5 < stages.count("PUBLISHED") < TRIALS * SENDERS - TRIALS / 5, (
+        "both ends of the race were seen often"
+    )
 
 
 def test_a_send_in_flight_is_waited_for_and_listed_when_patience_ends(
