@@ -47,7 +47,7 @@ def pages_of(source: Source) -> list[Page]:
 
 
 def test_quiet_days_raise_nothing(ana: Person, source: Source, end: datetime) -> None:
-    hear(source, quiet_days(end, days=7))
+    hear(source, quiet_days(end, days=4))
     assert detect(source, end) == []
     assert signals_of(source) == []
     memory = memory_of(source)

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from core.failpoints import FailpointReached
 from core.ids import uuid7
 from jobs.models import Job
 from listening.ingest import MOST_BYTES, MOST_ITEMS
@@ -53,8 +54,8 @@ def test_a_batch_is_stored_scored_and_counted(bo: Person, source: Source) -> Non
                 "new": 3,
                 "known": 0,
                 "edited": 0,
-                "first_at": "2026-03-02T12:00:00Z",
-                "last_at": "2026-03-02T12:00:00Z",
+                "first_at": "2026-03-02T12:00:00.000000Z",
+                "last_at": "2026-03-02T12:00:00.000000Z",
             },
         ),
     ]
@@ -80,6 +81,19 @@ def test_one_bad_item_refuses_the_batch_and_stores_nothing(bo: Person, source: S
     assert buckets_of(source) == []
     assert [name for name, _, _ in events_of(source)] == ["source.added"]
     assert not Job.objects.filter(handler__startswith="listening.").exists()
+
+
+@pytest.mark.parametrize("place", ["listening.after_store", "listening.before_count"])
+def test_a_delivery_that_breaks_in_the_middle_leaves_nothing_and_can_be_repeated(
+    bo: Person, source: Source, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    batch = [mention(n) for n in range(100)]
+    with monkeypatch.context() as armed, pytest.raises(FailpointReached):
+        armed.setattr("core.failpoints.ARMED", {place: "raise"})
+        deliver(bo, source, batch)
+    assert (mentions_of(source), buckets_of(source)) == ([], [])
+    assert deliver(bo, source, batch).body == counts(new=100)
+    assert buckets_of(source)[0][1] == 100
 
 
 def test_a_mention_twice_in_a_batch_is_one(bo: Person, source: Source) -> None:
