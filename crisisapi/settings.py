@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,27 @@ INSTALLED_APPS = [
     "insights",
     "crisisapi",
 ]
+
+if not PRODUCTION and find_spec("django_migration_linter"):
+    INSTALLED_APPS += ["django_migration_linter"]
+MIGRATION_LINTER_OPTIONS = {
+    # Ours only; a first migration makes its tables, so nobody waits for its locks.
+    "include_apps": [
+        "core",
+        "jobs",
+        "ledger",
+        "permissions",
+        "tenants",
+        "approvals",
+        "alerting",
+        "connectors",
+        "readiness",
+        "publishing",
+        "incidents",
+        "listening",
+    ],
+    "no_cache": True,
+}
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

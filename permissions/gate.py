@@ -47,6 +47,20 @@ class Caller:
         rows = AgencyReach.objects.filter(_live(self), user_id=self.user_id, content_object_id=self.agency_id)
         return frozenset(rows.values_list("permission__codename", flat=True))
 
+    @cached_property
+    def _brands_by_need(self) -> dict[Need, frozenset[UUID]]:
+        return {}
+
+    def brands_with(self, need: Need) -> frozenset[UUID]:
+        """The brands on which the need is held by a brand's grant; one query a need, once a request.
+
+        Told as a list and not as a sub-query: Postgres takes a sub-query of grants for one row, and then reads every
+        row of the granted brands for one page.
+        """
+        if need not in self._brands_by_need:
+            self._brands_by_need[need] = frozenset(_granted_brands(self, need))
+        return self._brands_by_need[need]
+
     def key_permits(self, need: Need) -> bool:
         return self.key_needs is None or need.value in self.key_needs
 
@@ -55,8 +69,7 @@ def _live(caller: Caller) -> Q:
     return Q(ends_at=None) | Q(ends_at__gt=caller.at)
 
 
-def brand_ids(caller: Caller, need: Need) -> QuerySet[BrandReach, Any]:
-    """The brands on which the caller holds the need by a brand's grant, as a sub-query of ids."""
+def _granted_brands(caller: Caller, need: Need) -> QuerySet[BrandReach, Any]:
     rows = BrandReach.objects.filter(
         _live(caller),
         agency_id=caller.agency_id,
@@ -79,7 +92,7 @@ def anywhere(caller: Caller, need: Need) -> bool:
     """Whether the caller holds the need on the agency or on at least one brand."""
     if not caller.key_permits(need):
         return False
-    return need.value in caller.agency_needs or brand_ids(caller, need).exists()
+    return need.value in caller.agency_needs or bool(caller.brands_with(need))
 
 
 def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
@@ -91,7 +104,7 @@ def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
         return anywhere(caller, need) if need in FOR_EVERYONE_INSIDE else everywhere(caller, need)
     if caller.key_brands and brand not in caller.key_brands:
         return False
-    return need.value in caller.agency_needs or brand_ids(caller, need).filter(content_object_id=brand).exists()
+    return need.value in caller.agency_needs or brand in caller.brands_with(need)
 
 
 def require(caller: Caller, need: Need, obj: Model | None) -> None:
@@ -101,15 +114,15 @@ def require(caller: Caller, need: Need, obj: Model | None) -> None:
 
 
 def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
-    """Only the rows on which the caller holds `need`; adds no query of its own beyond the agency's needs."""
+    """Only the rows on which the caller holds `need`; asks for the agency's needs and the granted brands once a request."""
     if not to.key_permits(need):
         return rows.none()
     path: str | None = getattr(rows.model, "brand_path", None)
     if need.value in to.agency_needs:
         return rows.filter(**{f"{path}__in": to.key_brands}) if to.key_brands and path else rows
     if path is None:  # the agency's own things: some are for everyone who works on any brand
-        return rows if need in FOR_EVERYONE_INSIDE and brand_ids(to, need).exists() else rows.none()
-    return rows.filter(**{f"{path}__in": brand_ids(to, need)})
+        return rows if need in FOR_EVERYONE_INSIDE and to.brands_with(need) else rows.none()
+    return rows.filter(**{f"{path}__in": to.brands_with(need)})
 
 
 def brand_of(obj: Model | None) -> UUID | None:
