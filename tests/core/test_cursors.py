@@ -160,7 +160,9 @@ class TestForeignCursors:
             page(view("id", agency_id=1), stage="OPEN", cursor="".join(letters))
 
     @pytest.mark.parametrize(
-        "made_up", ["", "x", "a:b:c", "\x00", "é", "x" * 100_000, signing.dumps([1], salt="other")]
+        "made_up",
+        ["", "x", "a:b:c", "\x00", "é", "x" * 100_000, signing.dumps([1], salt="other")],
+        ids=["empty", "letter", "colons", "nul", "accent", "long", "signed elsewhere"],
     )
     def test_a_made_up_one_is_refused(self, made_up: str) -> None:
         with pytest.raises(BadCursor):
