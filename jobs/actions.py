@@ -63,6 +63,9 @@ def later(
     While a job of the same handler and key is waiting, nothing is added: the waiting one will see what this caller
     saw, because it starts after this transaction. One that has begun does not count. `args` are ids and small
     values. Jobs with the same `order_key` run one after the other, in the order they were written.
+
+    A key that several causes share is asked for after `record()`: a running job of that key holds its row and may
+    wait for the ledger's head, and the other order would deadlock with it.
     """
     return later_many([Wish(handler, key, agency_id, at, args or {}, order_key)]) == 1
 
