@@ -392,7 +392,10 @@ def test_no_lock_stays_behind(north: North, ana: Person, threads: Threads, now: 
     threads.join()
     send(schedule(north.aurora_account, ana))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
+        )
         assert cursor.fetchone() == (0,)
 
 
