@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -30,12 +30,10 @@ from alerting.transports import hint
 from core.http.shapes import Shape
 from permissions import gate
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from tenants.models import Brand, Seat
 
-SEEN = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you saw."
-)
 ROTA_FIELDS = ("name", "time_zone", "members", "starts_at", "shift_hours")
 LONGEST_TURN_HOURS = 24 * 7 * 8
 MOST_MEMBERS = 100

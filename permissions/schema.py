@@ -7,6 +7,14 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
+# For every operation that changes what people edit.
+SEEN = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The ETag of the version that you saw. 428 without, 412 when it has changed since.",
+)
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem details. `code` is stable; `facts` are for programs.",

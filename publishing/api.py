@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -21,6 +21,7 @@ from core.refusals import Invalid
 from core.wall import inside
 from permissions import gate
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from publishing import actions
 from publishing.actions.posts import LONGEST_TEXT, MOST_IMPORTED
@@ -28,14 +29,6 @@ from publishing.models import Pause, Post
 from publishing.queries import in_flight
 from publishing.states import Lane, PauseKind, PauseScope, PauseStage, PostStage
 from tenants.models import Brand, SocialAccount
-
-SEEN = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="The ETag of the post that you saw. 428 without, 412 when it has changed since.",
-)
 
 
 class PostView(serializers.ModelSerializer[Post]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -15,6 +15,7 @@ from approvals.process import LARGEST_QUORUM, MOST_STAGES
 from core.http.shapes import Shape
 from core.refusals import NotFound
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from readiness.actions import add_message, publish_plan, submit_message
 from readiness.models import Message, Plan, PlanVersion
@@ -24,13 +25,6 @@ from readiness.states import MessageKind
 from tenants.models import Brand
 
 LONGEST_TEXT = 10_000
-SEEN = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="The ETag of the plan as you saw it. 428 without, 412 when it has moved on.",
-)
 
 
 class PlanVersionView(serializers.ModelSerializer[PlanVersion]):

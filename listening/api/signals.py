@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework import status as codes
 from rest_framework.decorators import action
@@ -20,15 +20,12 @@ from listening.actions import activate_signal, dismiss_signal, handle_signal, wa
 from listening.models import Signal
 from listening.states import SignalKind, SignalStage
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from publishing.actions import PATIENCE_S, drain_pause
 from publishing.api import PauseView
 from publishing.models import Pause
 from publishing.states import PauseStage
-
-SEEN = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you saw."
-)
 
 
 class SignalView(serializers.ModelSerializer[Signal]):
