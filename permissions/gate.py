@@ -114,7 +114,7 @@ def require(caller: Caller, need: Need, obj: Model | None) -> None:
 
 
 def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
-    """Only the rows on which the caller holds `need`; asks for the agency's needs and the granted brands once a request."""
+    """Only the rows on which the caller holds `need`; what the caller holds is asked for once a request."""
     if not to.key_permits(need):
         return rows.none()
     path: str | None = getattr(rows.model, "brand_path", None)
