@@ -12,7 +12,7 @@ from structlog.types import Processor, WrappedLogger
 MASK = "***"
 # Our own tokens begin with a mark so that filters like this one, and scanners of repositories, recognise them.
 _SECRETS = re.compile(
-    r"(?P<kept>\b(?:csk|whsec)_|\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"
+    r"(?P<kept>\b(?:csk|whsec|cin)_|/v1/reports/|\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"
     r"|(?P<url>\b[a-z][a-z0-9+.-]*://)[^\s/@:\"']*:[^\s/@\"']+(?=@)",
     re.IGNORECASE,
 )
@@ -20,7 +20,7 @@ _SECRET_NAMES = re.compile(r"password|passwd|secret|token|authorization|cookie|c
 
 
 def masked(line: str) -> str:
-    """The line without tokens: `csk_…`, `whsec_…`, `Bearer …` and passwords in URLs keep only their mark."""
+    """The line without secrets: tokens, report links and passwords in URLs keep only their mark."""
     return _SECRETS.sub(lambda found: (found["kept"] or found["url"]) + MASK, line)
 
 

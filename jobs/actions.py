@@ -142,7 +142,7 @@ UPDATE jobs_job SET lease_token = %(token)s, attempts = attempts + 1,
        lease_until = statement_timestamp() + %(lease)s * interval '1 second'
  WHERE id = (
     SELECT id FROM jobs_job AS mine
-     WHERE id = %(id)s AND state = 'READY' AND NOT crossed AND attempts < max_attempts
+     WHERE id = %(id)s AND handler = %(handler)s AND state = 'READY' AND NOT crossed AND attempts < max_attempts
        AND due_at <= statement_timestamp()
        AND (lease_until IS NULL OR lease_until < statement_timestamp())
        AND (order_key = '' OR NOT EXISTS (
@@ -162,7 +162,9 @@ def run_job(*, job_id: UUID, handler_name: str, at: datetime) -> bool:
     handler = HANDLERS[handler_name]
     token = uuid7()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"token": token, "lease": handler.lease.total_seconds(), "id": job_id})
+        cursor.execute(
+            CLAIM, {"token": token, "lease": handler.lease.total_seconds(), "id": job_id, "handler": handler.name}
+        )
         row = cursor.fetchone()
     if row is None:
         return False

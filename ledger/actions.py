@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +26,29 @@ def open_ledger(*, agency_id: UUID) -> None:
     Head.objects.create(agency_id=agency_id, seq=0, hash=GENESIS)
 
 
+_held_back: ContextVar[list[dict[str, Any]] | None] = ContextVar("records_held_back", default=None)
+
+
+@contextmanager
+def records_held_back() -> Iterator[None]:
+    """Write at the end of the block what is recorded in it, in that order.
+
+    For an action that runs code of many apps: a record takes the ledger's head, and whoever holds the head must not
+    wait for another row, whose holder may be waiting for the head. Here all rows are locked before the first record.
+    """
+    if _held_back.get() is not None:
+        yield
+        return
+    held: list[dict[str, Any]] = []
+    token = _held_back.set(held)
+    try:
+        yield
+    finally:
+        _held_back.reset(token)
+    for entry in held:
+        _write(entry)
+
+
 def record(
     name: str,
     /,
@@ -31,21 +57,17 @@ def record(
     by: Actor,
     at: datetime,
     **facts: Any,
-) -> Event:
-    """Write that `name` happened to `on`, and one job for each reaction to it.
+) -> Event | None:
+    """Write that `name` happened to `on`, and one job for each reaction to it; None while records are held back.
 
     `name` is in the catalogue and `facts` fit its schema, else this raises. Brand and incident are taken from `on`:
     its own id when it is one, else its `brand_id` and `incident_id`. One transaction serves one agency.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError(f"{name} must be recorded in the transaction of its change.")
-    facts = check_facts(name, facts)
-    agency_id = standing_agency()
-    head = Head.objects.select_for_update().get(agency_id=agency_id)
     kind = on._meta.label_lower
     entry: dict[str, Any] = {
-        "agency_id": agency_id,
-        "seq": head.seq + 1,
+        "agency_id": standing_agency(),
         "name": name,
         "subject_kind": kind,
         "subject_id": on.pk,
@@ -55,13 +77,25 @@ def record(
         "actor_id": by.id,
         "actor_name": by.name,
         "at": at,
-        "facts": facts,
+        "facts": check_facts(name, facts),
     }
+    held = _held_back.get()
+    if held is not None:
+        held.append(entry)
+        return None
+    return _write(entry)
+
+
+def _write(entry: dict[str, Any]) -> Event:
+    """Append one event to the chain; from here on the agency's head is ours until the transaction ends."""
+    agency_id, at = entry["agency_id"], entry["at"]
+    head = Head.objects.select_for_update().get(agency_id=agency_id)
+    entry = {**entry, "seq": head.seq + 1}
     event = Event(id=uuid7(), prev_hash=head.hash, hash=link(entry, head.hash), **{f: entry[f] for f in FIELDS})
     event.save(force_insert=True)
     head.seq, head.hash = event.seq, event.hash
     head.save(update_fields=["seq", "hash"])
-    if reactions := subscribers(name):
+    if reactions := subscribers(event.name):
         later_many(
             [
                 Wish(handler=handler, key=str(event.pk), agency_id=agency_id, at=at, args={"event_id": str(event.pk)})

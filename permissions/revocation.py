@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from core.actor import Actor
+from ledger.actions import records_held_back
 
 Line = Callable[[UUID, Actor, datetime], int]
 LINES: dict[str, Line] = {}
@@ -29,4 +30,5 @@ def line(name: str) -> Callable[[Line], Line]:
 
 def undo_everything(*, seat_id: UUID, by: Actor, at: datetime) -> dict[str, int]:
     """Run every line; inside the agency's wall and the transaction that ends the seat."""
-    return {name: undo(seat_id, by, at) for name, undo in sorted(LINES.items())}
+    with records_held_back():
+        return {name: undo(seat_id, by, at) for name, undo in sorted(LINES.items())}

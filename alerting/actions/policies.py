@@ -86,7 +86,7 @@ def leave_policies(seat_id: UUID, by: Actor, at: datetime) -> int:
     """Steps that named the person name the others only; a step that names nobody is passed over when a page climbs."""
     gone = {"seat": str(seat_id)}
     ended = 0
-    for policy in EscalationPolicy.objects.select_for_update(of=("self",)).order_by("pk"):
+    for policy in EscalationPolicy.objects.select_for_update(of=("self",), no_key=True).order_by("pk"):
         named = sum(step["notify"].count(gone) for step in policy.steps)
         if not named:
             continue

@@ -140,7 +140,9 @@ def cancel_override(*, override_id: UUID, by: Actor, at: datetime) -> RotaOverri
 def leave_rotas(seat_id: UUID, by: Actor, at: datetime) -> int:
     """The next in order takes each turn of the person who goes, so that nobody else's turns move."""
     ended = 0
-    for rota in Rota.objects.filter(members__contains=[seat_id]).select_for_update(of=("self",)).order_by("pk"):
+    for rota in (
+        Rota.objects.filter(members__contains=[seat_id]).select_for_update(of=("self",), no_key=True).order_by("pk")
+    ):
         ended += rota.members.count(seat_id)
         rota.members = _passed_on(rota.members, seat_id)
         rota.version += 1

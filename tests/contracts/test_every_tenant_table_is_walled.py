@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 # Tables that belong to no agency, each with its reason.
 GLOBAL = {
+    "core_cache": "counters of sign-in, before an agency is chosen",
     "auth_group": "Django's, unused",
     "auth_group_permissions": "Django's, unused",
     "auth_permission": "the names of needs",

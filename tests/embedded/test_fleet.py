@@ -72,8 +72,8 @@ def test_a_killed_program_is_started_again_and_its_new_id_is_told(yard: Yard) ->
     yard.tend_until_ready(fleet)
     first, told = fleet.pids["steady"], yard.changes
     os.kill(first, Signals.SIGKILL)
-    assert wait_until(lambda: not command_line(first), seconds=5)
-    fleet.tend()
+    assert wait_until(lambda: fleet.tend() >= 0 and bool(yard.said), seconds=5)
+    assert not command_line(first)
     assert yard.said == [
         f"steady ended (killed by SIGKILL); starting it again in 0.5 s, log in {yard.directory / 'steady.log'}"
     ]

@@ -87,6 +87,12 @@ def test_a_doubled_message_finds_nothing_to_claim() -> None:
     assert len(seen) == 1
 
 
+def test_a_message_that_names_another_handler_runs_nothing() -> None:
+    write("tests.note")
+    assert not run_job(job_id=only("tests.note").pk, handler_name="tests.where", at=timezone.now())
+    assert seen == []
+
+
 def test_a_job_is_written_with_its_cause_or_not_at_all() -> None:
     with pytest.raises(transaction.TransactionManagementError):
         later("tests.note", key="k", agency_id=None, at=timezone.now())

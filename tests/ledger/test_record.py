@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.actor import Actor
 from core.wall import inside
 from jobs.models import Job
-from ledger.actions import record
+from ledger.actions import record, records_held_back
 from ledger.catalogue import UnknownEvent, WrongFacts
 from ledger.models import Event, Head
 from ledger.subscriptions import on
@@ -31,7 +31,9 @@ def hear(event: Event, _at: object) -> None:
 
 def write(north: North, name: str = "brand.created", **facts: object) -> Event:
     with inside(north.agency.pk):
-        return record(name, on=north.aurora, by=Actor.rule("tests"), at=timezone.now(), **(facts or {"slug": "x"}))
+        event = record(name, on=north.aurora, by=Actor.rule("tests"), at=timezone.now(), **(facts or {"slug": "x"}))
+    assert event is not None
+    return event
 
 
 def test_events_are_numbered_without_gaps_under_concurrency(north: North) -> None:
@@ -71,6 +73,26 @@ def test_an_unknown_name_and_wrong_facts_are_defects(north: North) -> None:
 def test_an_event_outside_a_transaction_is_refused(north: North) -> None:
     with pytest.raises(transaction.TransactionManagementError):
         record("brand.created", on=north.aurora, by=Actor.rule("tests"), at=timezone.now(), slug="x")
+
+
+def test_records_that_are_held_back_are_written_in_their_order_at_the_end(north: North) -> None:
+    with inside(north.agency.pk):
+        before = Head.objects.get(agency_id=north.agency.pk).seq
+        with records_held_back():
+            for slug in ("first", "second"):
+                record("brand.created", on=north.aurora, by=Actor.rule("tests"), at=timezone.now(), slug=slug)
+            assert Head.objects.get(agency_id=north.agency.pk).seq == before
+        written = Event.objects.filter(seq__gt=before).order_by("seq")
+        assert [event.facts["slug"] for event in written] == ["first", "second"]
+    call_command("verify_ledger", stdout=StringIO())
+
+
+def test_records_that_are_held_back_go_with_their_transaction(north: North) -> None:
+    first = write(north)
+    with pytest.raises(ZeroDivisionError), inside(north.agency.pk), records_held_back():
+        record("brand.created", on=north.aurora, by=Actor.rule("tests"), at=timezone.now(), slug="x")
+        _ = 1 / 0
+    assert write(north).seq == first.seq + 1
 
 
 def test_a_rolled_back_change_leaves_no_event_and_no_gap(north: North) -> None:

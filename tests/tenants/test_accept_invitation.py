@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.cache import caches
 from django.utils import timezone
 
 from tenants.models import Invitation, Seat, User
@@ -105,3 +106,14 @@ def test_nobody_signs_up_uninvited(db: None) -> None:
         "POST", "/_allauth/app/v1/auth/signup", {"email": "mallory@example.org", "password": "a long enough phrase"}
     )
     assert answer.status == 403
+
+
+def test_signing_in_works_while_redis_is_away(north: North, ana: Person) -> None:
+    """Attempts are counted in Postgres: the cache of this project never asks Redis."""
+    assert caches["default"].__class__.__name__ == "DatabaseCache"
+    _, token = invited(north, ana)
+    accept(token)
+    wrong = {"email": "fay@example.org", "password": "not the phrase at all"}
+    answers = [send("POST", "/_allauth/app/v1/auth/login", wrong) for _ in range(8)]
+    codes = [answer.body["errors"][0]["code"] for answer in answers]
+    assert (codes[0], codes[-1]) == ("email_password_mismatch", "too_many_login_attempts")
