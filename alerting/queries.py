@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from alerting.models import ContactMethod, EscalationPolicy, Notification, Page, Rota, RotaOverride
 from alerting.shifts import turn
@@ -68,14 +69,14 @@ def recipients(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> l
     return working(seats)
 
 
-def policy_for(brand_id: UUID | None) -> dict[str, Any]:
-    """A copy of the policy that a page about a brand climbs: the brand's own, else the agency's, else every owner."""
-    found = {
-        policy.brand_id: policy
-        for policy in EscalationPolicy.objects.filter(brand_id=brand_id)
-        | EscalationPolicy.objects.filter(brand_id=None)
-    }
-    policy = found.get(brand_id) or found.get(None)
+def policy_for(brand_id: UUID | None, *, named: UUID | None = None) -> dict[str, Any]:
+    """A copy of the policy that a page climbs: the one that is `named`, where it still is there, else the brand's own,
+    else the agency's, else every owner.
+    """
+    candidates = Q(brand_id=brand_id) | Q(brand_id=None) | Q(pk=named)
+    policies = EscalationPolicy.objects.filter(candidates)
+    found = {key: policy for policy in policies for key in (policy.pk, policy.brand_id)}
+    policy = found.get(named or brand_id) or found.get(brand_id) or found.get(None)
     if policy is None:
         steps = [{"notify": [OWNERS], "wait_minutes": OWNERS_WAIT_MINUTES}]
         return {"policy_id": None, "name": "Every owner", "steps": steps}

@@ -34,6 +34,7 @@ def raise_page(
     cause_id: UUID,
     severity: int,
     headline: str,
+    policy_id: UUID | None = None,
     by: Actor,
     at: datetime,
 ) -> Page:
@@ -41,7 +42,7 @@ def raise_page(
 
     A cause raises one page; raising it again returns that page as it is, whatever its stage. `severity` is 1 to 4,
     1 the worst. `headline` is one line of ours and holds nothing that a member of the public wrote. The page climbs a
-    frozen copy of the brand's policy, else of the agency's, else it goes to every owner.
+    frozen copy of the policy that is named, else of the brand's, else of the agency's, else it goes to every owner.
     """
     page = Page(
         id=uuid7(),
@@ -51,7 +52,7 @@ def raise_page(
         cause_id=cause_id,
         severity=severity,
         headline=headline[:LONGEST_HEADLINE],
-        policy=policy_for(brand_id),
+        policy=policy_for(brand_id, named=policy_id),
         raised_at=at,
     )
     Page.objects.bulk_create([page], ignore_conflicts=True)
@@ -61,7 +62,6 @@ def raise_page(
     failpoint("alerting.page_without_timer")
     set_timer(page, due=at, at=at)
     page.save(update_fields=["next_step_at"])
-    policy_id = page.policy["policy_id"]
     record(
         "page.raised",
         on=page,
@@ -70,7 +70,7 @@ def raise_page(
         cause_kind=cause_kind,
         cause_id=cause_id,
         severity=severity,
-        policy_id=policy_id,
+        policy_id=page.policy["policy_id"],
     )
     return page
 

@@ -73,12 +73,12 @@ def _next_reference(at: datetime) -> str:
 
 
 @transaction.atomic
-def activate_incident(*, incident_id: UUID, severity: int, pause: bool, by: Actor, at: datetime) -> Incident:
+def activate_incident(*, incident_id: UUID, severity: int, pause: bool | None, by: Actor, at: datetime) -> Incident:
     """Call it a crisis: freeze the plan, fill its duties, hand out its tasks, start its clocks, pause the brand.
 
     The plan in force is copied; later versions do not bend this incident. Where no person has taken it yet, somebody
-    is woken. With `pause` the brand's scheduled posts
-    stop in the same transaction; the caller drains the pause after the commit.
+    is woken, by the plan's escalation policy. With `pause`, which the plan decides for None, the brand's scheduled
+    posts stop in the same transaction; the caller drains the pause after the commit.
     """
     incident: Incident = Incident.objects.locked(incident_id)
     incident.stage = INCIDENT_LIFECYCLE.step("activate", from_=incident.stage)
@@ -86,13 +86,14 @@ def activate_incident(*, incident_id: UUID, severity: int, pause: bool, by: Acto
     incident.plan_version = in_force
     incident.plan = deepcopy(in_force.body) if in_force else {}
     incident.severity, incident.activated_at = severity, at
-    if pause:
+    paused = incident.plan.get("pause", {})
+    if paused.get("on_activation", True) if pause is None else pause:
         incident.pause = start_pause(
             scope="brand",
             scope_id=incident.brand_id,
             kind="crisis",
             reason=f"{incident.reference}: {incident.title}",
-            allow_statements=incident.plan.get("pause", {}).get("allow_statements", True),
+            allow_statements=paused.get("allow_statements", True),
             incident_id=incident.pk,
             by=by,
             at=at,
@@ -112,6 +113,7 @@ def activate_incident(*, incident_id: UUID, severity: int, pause: bool, by: Acto
             cause_id=incident.pk,
             severity=severity,
             headline=f"{incident.reference} was activated: {incident.title}",
+            policy_id=_named_policy(incident),
             by=by,
             at=at,
         )
@@ -125,6 +127,11 @@ def activate_incident(*, incident_id: UUID, severity: int, pause: bool, by: Acto
         pause_id=incident.pause_id,
     )
     return incident
+
+
+def _named_policy(incident: Incident) -> UUID | None:
+    named = incident.plan.get("alert", {}).get("escalation_policy")
+    return UUID(named) if named else None
 
 
 def _hand_out_tasks(incident: Incident, *, by: Actor, at: datetime) -> None:

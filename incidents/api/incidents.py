@@ -87,7 +87,11 @@ class IncidentActivation(Shape):
     severity = serializers.IntegerField(
         min_value=1, max_value=4, default=None, allow_null=True, help_text="Null keeps the severity as assessed."
     )
-    pause = serializers.BooleanField(default=True, help_text="Pause the brand's scheduled posts in the same breath.")
+    pause = serializers.BooleanField(
+        default=None,
+        allow_null=True,
+        help_text="Pause the brand's scheduled posts in the same breath; null: as the plan says.",
+    )
 
 
 class IncidentRemark(Shape):
@@ -158,7 +162,7 @@ class Incidents(ReadViews):
         """Call it a crisis. With `pause`: 200 when nothing can go out any more, 202 while posts are on their way."""
         incident = self.subject()
         wanted = self.read(IncidentActivation)
-        if wanted["pause"]:
+        if wanted["pause"] is not False:
             self.require(Need.PAUSES_START, incident)
         severity = wanted["severity"] or incident.severity
         incident = activate_incident(incident_id=incident.pk, severity=severity, pause=wanted["pause"], **self.told)

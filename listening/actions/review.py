@@ -63,14 +63,14 @@ def activate_signal(
     kind: str,
     title: str,
     reason: str,
-    pause: bool,
+    pause: bool | None,
     by: Actor,
     at: datetime,
 ) -> Signal:
     """Call it a crisis: open an incident from the signal and activate it, all in one transaction.
 
-    `severity` is 1 (the worst) to 4. With `pause` the brand's scheduled posts stop with it; the caller drains the
-    pause of `signal.incident` after the commit.
+    `severity` is 1 (the worst) to 4. With `pause` (None: as the plan says) the brand's scheduled posts stop with it;
+    the caller drains the pause of `signal.incident` after the commit.
     """
     signal: Signal = Signal.objects.locked(signal_id)
     # Before the first event, so that whoever locks a page and then writes one never waits for us in a circle.

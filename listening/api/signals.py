@@ -61,7 +61,11 @@ class ActivationShape(Shape):
     kind = serializers.CharField(max_length=40, help_text="What kind of crisis it is, in the words of the plan.")
     title = serializers.CharField(max_length=200)
     reason = serializers.CharField(max_length=500)
-    pause = serializers.BooleanField(default=True, help_text="Pause the brand's scheduled posts in the same breath.")
+    pause = serializers.BooleanField(
+        default=None,
+        allow_null=True,
+        help_text="Pause the brand's scheduled posts in the same breath; null: as the plan says.",
+    )
 
 
 @extend_schema_view(list=extend_schema(parameters=[SignalFilter]))
@@ -116,7 +120,7 @@ class Signals(ReadViews):
         wanted = self.read(ActivationShape)
         for need in (Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE):
             self.require(need, signal)
-        if wanted["pause"]:
+        if wanted["pause"] is not False:
             self.require(Need.PAUSES_START, signal)
         return self.show(activate_signal(signal_id=signal.pk, **wanted, **self.told))
 

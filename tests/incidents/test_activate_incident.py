@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 
 from alerting.models import Page
+from core.actor import Actor
 from core.wall import inside
+from incidents.actions import activate_incident
 from incidents.models import Clock, Duty, Incident, Task
 from jobs.models import Job
 from permissions.needs import Need
@@ -135,6 +137,31 @@ def test_where_a_program_activates_somebody_is_woken(assessed: Incident, lea: Pe
         clock = Clock.objects.get(kind="acknowledge")
     assert (page.incident_id, page.severity, page.stage) == (assessed.pk, 3, "OPEN")
     assert clock.met_at is None
+
+
+@pytest.mark.parametrize("on_activation", [True, False])
+def test_who_says_nothing_about_a_pause_gets_what_the_plan_says(
+    north: North, assessed: Incident, lea: Person, on_activation: bool
+) -> None:
+    with inside(north.agency.pk):
+        body = {**PLAN, "pause": {"on_activation": on_activation}}
+        publish_plan(brand_id=north.aurora.pk, name="Quiet", body=body, by=lea.actor, at=timezone.now())
+    answer = lea.post(f"incidents/{assessed.pk}/activate", {"severity": 2})
+    assert answer.status == 200, answer.body
+    assert (answer.body["pause"] is not None) == on_activation
+
+
+def test_a_program_wakes_whom_the_plan_names(north: North, assessed: Incident, lea: Person) -> None:
+    step = {"notify": [{"seat": str(lea.seat.pk)}], "wait_minutes": 5}
+    own = {"name": "The brand's own", "brand": str(north.aurora.pk), "steps": [step]}
+    assert lea.post("escalation-policies", own).status == 201
+    policy = lea.post("escalation-policies", {"name": "The plan's choice", "steps": [step]}).body["id"]
+    with inside(north.agency.pk):
+        body = {**PLAN, "alert": {"escalation_policy": policy}}
+        publish_plan(brand_id=north.aurora.pk, name="Loud", body=body, by=lea.actor, at=timezone.now())
+        activate_incident(incident_id=assessed.pk, severity=2, pause=False, by=Actor.rule("tests"), at=timezone.now())
+        page = Page.objects.get(cause_id=assessed.pk)
+    assert (page.policy["policy_id"], page.policy["name"]) == (policy, "The plan's choice")
 
 
 def test_who_may_not_pause_cannot_activate_with_a_pause(assessed: Incident, lea: Person) -> None:
