@@ -14,7 +14,7 @@ from core.actor import Actor
 from core.failpoints import failpoint
 from core.wall import inside
 from jobs.handlers import Run, TryAgain, job
-from tenants.actions import forget_token
+from tenants.actions.invitations import forget_token
 from tenants.models import Agency, Invitation
 
 ESCALATION = Actor.rule("escalation")

@@ -16,7 +16,7 @@ from alerting.shifts import turn
 from alerting.states import NotificationStage, PageStage
 from alerting.transports.message import Message
 from core.wall import standing_agency
-from permissions.queries import seats_with_role
+from permissions.queries.holders import seats_with_role
 from tenants.models import Agency, Brand, Seat
 
 OWNERS = {"role": "owner"}

@@ -23,7 +23,7 @@ from ledger.actions import record
 from permissions import gate
 from permissions.gate import Caller
 from permissions.needs import Need
-from permissions.queries import holds_role
+from permissions.queries.holders import holds_role
 from permissions.revocation import line
 from tenants.models import Seat
 

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from approvals.states import APPROVAL_LIFECYCLE, ApprovalStage, Verdict
+from core.sealed import SealedTextField
 from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
 from tenants.models import Brand, Seat
 
@@ -34,6 +35,7 @@ class Approval(TenantRow):
     """
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey(Brand)
     about_kind = models.CharField(max_length=60)  # what the text belongs to, e.g. "incidents.statement_version"
@@ -90,10 +92,32 @@ class Approval(TenantRow):
         return self.expires_at is not None and self.expires_at <= at
 
 
+class DecisionLink(TenantRow):
+    """One person's way to one decision: sent by e-mail, short, good once, and only for the text it was made for."""
+
+    brand_path = "approval__brand_id"
+    incident_path = "approval__incident_id"
+
+    approval = TenantKey(Approval)
+    seat = TenantKey(Seat)
+    digest = models.CharField(max_length=64)
+    secret_sha256 = models.CharField(max_length=64)
+    token_to_send = SealedTextField(null=True)  # until the e-mail is out
+    created_at = models.DateTimeField()
+    created_by_id = models.UUIDField(null=True)  # a seat
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    voided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["agency", "seat"], name="goodbye_asks_for_links")]
+
+
 class Decision(TenantRow):
     """What one person said, once, about exactly the text with this digest. Never changed, never taken away."""
 
     brand_path = "approval__brand_id"
+    incident_path = "approval__incident_id"
 
     approval = TenantKey(Approval)
     stage_index = models.PositiveSmallIntegerField()

@@ -23,9 +23,10 @@ from core.wall import inside
 from incidents.models import Incident
 from ledger.actions import open_ledger
 from permissions import gate
-from permissions.actions import grant_role, issue_key
+from permissions.actions.grants import Place, grant_role
+from permissions.actions.keys import issue_key
 from permissions.needs import Need
-from tenants.actions import create_brand
+from tenants.actions.agencies import create_brand
 from tenants.models import Agency, Brand, Seat, User
 from tenants.queries import caller_for
 
@@ -127,15 +128,15 @@ class _Stage:
             seat = Seat(user=user, side="staff", created_at=self.now)
             seat.save(force_insert=True)
             grant_role(
-                seat_id=seat.pk, user_id=user.pk, side="staff", role=role, brand_ids=[brand.pk for brand in brands],
-                reason="bench", ends_at=None, sponsor=None, by=SETTING_UP, at=self.now,
+                seat_id=seat.pk, role=role, places=Place.each([brand.pk for brand in brands]),
+                reason="bench", starts_at=None, ends_at=None, sponsor=None, by=SETTING_UP, at=self.now,
             )  # fmt: skip
         return seat
 
     def _key(self, seat: Seat) -> str:
         with inside(self.agency.pk):
             issued = issue_key(
-                issuer=caller_for(seat, at=self.now), seat_epoch=1, name="bench", needs=[Need.INCIDENTS_READ],
+                issuer=caller_for(seat, at=self.now), name="bench", needs=[Need.INCIDENTS_READ],
                 brand_ids=[], expires_at=None, by=SETTING_UP, at=self.now,
             )  # fmt: skip
         return issued.token

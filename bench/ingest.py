@@ -34,9 +34,10 @@ from crisisapi.story.mentions import Mention, normal_days
 from ledger.actions import open_ledger
 from listening.actions import add_source
 from listening.models import Bucket
-from permissions.actions import grant_role, issue_key
+from permissions.actions.grants import Place, grant_role
+from permissions.actions.keys import issue_key
 from permissions.needs import Need
-from tenants.actions import create_brand
+from tenants.actions.agencies import create_brand
 from tenants.models import Agency, Seat, User
 from tenants.queries import caller_for
 
@@ -91,7 +92,7 @@ class _Stage:
             open_ledger(agency_id=self.agency.pk)
             seat = Seat.objects.create(user=user, side="staff", created_at=at)
             grant_role(
-                seat_id=seat.pk, user_id=user.pk, side="staff", role="owner", brand_ids=[], reason="bench",
+                seat_id=seat.pk, role="owner", places=[Place()], reason="bench", starts_at=None,
                 ends_at=None, sponsor=None, by=operator, at=at,
             )  # fmt: skip
             brand = create_brand(
@@ -99,7 +100,7 @@ class _Stage:
             )
             source = add_source(brand_id=brand.pk, kind="push", name="bench", by=operator, at=at)
             issued = issue_key(
-                issuer=caller_for(seat, at=at), seat_epoch=seat.auth_epoch, name="bench",
+                issuer=caller_for(seat, at=at), name="bench",
                 needs=[Need.MENTIONS_INGEST], brand_ids=[], expires_at=None, by=operator, at=at,
             )  # fmt: skip
         self.source_id: UUID = source.pk

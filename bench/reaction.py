@@ -22,7 +22,8 @@ from core.wall import inside
 from jobs.actions import sweep_jobs
 from jobs.models import Job, JobState
 from jobs.nudge import breaker, ring
-from tenants.actions import create_agency, send_invitation
+from tenants.actions.agencies import create_agency
+from tenants.actions.invitations import send_invitation
 from tenants.models import Agency
 
 REACTION = "alerting.post_invitation"

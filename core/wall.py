@@ -145,6 +145,8 @@ class TenantRow(models.Model):
     walled: ClassVar[bool] = True
     # How the gate finds the brand of a row: "brand_id", "id" for a brand itself, None for what belongs to the agency.
     brand_path: ClassVar[str | None] = None
+    # How it finds the incident of a row that a restricted incident hides; None for what stays visible on the brand.
+    incident_path: ClassVar[str | None] = None
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     agency = models.ForeignKey(

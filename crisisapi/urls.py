@@ -12,7 +12,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, 
 from rest_framework.routers import SimpleRouter
 
 from insights.pages import report_page
-from tenants.api import AcceptInvitation
+from tenants.api.invitations import AcceptInvitation
 
 STOREYS = [
     name

@@ -45,8 +45,7 @@ def records_held_back() -> Iterator[None]:
         yield
     finally:
         _held_back.reset(token)
-    for entry in held:
-        _write(entry)
+    _write(held)
 
 
 def record(
@@ -83,23 +82,30 @@ def record(
     if held is not None:
         held.append(entry)
         return None
-    return _write(entry)
+    return _write([entry])[0]
 
 
-def _write(entry: dict[str, Any]) -> Event:
-    """Append one event to the chain; from here on the agency's head is ours until the transaction ends."""
-    agency_id, at = entry["agency_id"], entry["at"]
+def _write(entries: list[dict[str, Any]]) -> list[Event]:
+    """Append events to the chain, in this order; from here on the agency's head is ours until the transaction ends."""
+    if not entries:
+        return []
+    agency_id = entries[0]["agency_id"]
     head = Head.objects.select_for_update().get(agency_id=agency_id)
-    entry = {**entry, "seq": head.seq + 1}
-    event = Event(id=uuid7(), prev_hash=head.hash, hash=link(entry, head.hash), **{f: entry[f] for f in FIELDS})
-    event.save(force_insert=True)
-    head.seq, head.hash = event.seq, event.hash
-    head.save(update_fields=["seq", "hash"])
-    if reactions := subscribers(event.name):
-        later_many(
-            [
-                Wish(handler=handler, key=str(event.pk), agency_id=agency_id, at=at, args={"event_id": str(event.pk)})
-                for handler in reactions
-            ]
+    events = []
+    for entry in entries:
+        numbered = {**entry, "seq": head.seq + 1}
+        event = Event(
+            id=uuid7(), prev_hash=head.hash, hash=link(numbered, head.hash), **{f: numbered[f] for f in FIELDS}
         )
-    return event
+        head.seq, head.hash = event.seq, event.hash
+        events.append(event)
+    Event.objects.bulk_create(events, batch_size=1000)
+    head.save(update_fields=["seq", "hash"])
+    wishes = [
+        Wish(handler=handler, key=str(e.pk), agency_id=agency_id, at=e.at, args={"event_id": str(e.pk)})
+        for e in events
+        for handler in subscribers(e.name)
+    ]
+    if wishes:
+        later_many(wishes)
+    return events

@@ -52,7 +52,10 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "seat.created": facts(side=WORD, role=WORD),
     "seat.revoked": facts(reason=WORD, ended=COUNTS),
     # permissions
-    "role.granted": facts(seat_id=ID, role=WORD, brand_ids=IDS, reason=LINE, ends_at=maybe(INSTANT)),
+    "role.granted": facts(
+        seat_id=ID, role=WORD, needs=WORDS, reason=LINE, starts_at=maybe(INSTANT), ends_at=maybe(INSTANT)
+    ),
+    "role.projected": facts(seat_id=ID, role=WORD, needs=WORDS),
     "role.withdrawn": facts(seat_id=ID, role=WORD, reason=LINE),
     "key.issued": facts(prefix=WORD, needs=WORDS, brand_ids=IDS, expires_at=maybe(INSTANT)),
     "key.revoked": facts(prefix=WORD, reason=LINE),

@@ -24,6 +24,7 @@ class Event(TenantRow):
     """One thing that happened. Facts hold ids and small values, never anybody's words."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     seq = models.BigIntegerField()
     name = models.CharField(max_length=64)

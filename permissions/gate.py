@@ -1,27 +1,79 @@
 """The gate: may this caller do this to that, and what may they see. Nobody else asks guardian.
 
-The wall decides first (another agency's things do not exist); the gate is the door inside it. An agency-wide grant
-covers every brand. A key holds what its issuer holds now and its own list allows.
+The wall decides first (another agency's things do not exist); the gate is the door inside it. A grant on the agency
+covers every brand, a grant on a brand what belongs to it, a grant on an incident that incident alone. Deny rules and
+restricted incidents take away, whatever was granted. A key holds what its issuer holds now and its own list allows.
+Times are compared as the question is asked: a grant begins and ends to the instant, however late the workers are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.apps import apps
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from core.actor import Actor
-from core.refusals import NotAllowed
-from permissions.models import AgencyReach, BrandReach
+from core.refusals import NotAllowed, Refusal
+from permissions.models import BrandReach
+from permissions.models.grants import holds_at
 from permissions.needs import Need
-from permissions.roles import Side
+from permissions.roles import OVERSEERS, OWNER, Side
 
 Rows = TypeVar("Rows", bound=Model)
 FOR_EVERYONE_INSIDE = frozenset({Need.AGENCY_READ, Need.SEATS_READ, Need.ROTAS_READ})
+
+# All that a caller's every question turns on, in one statement. What somebody holds on brands is asked need by need.
+STANDING = """
+SELECT 'agency', p.codename, coalesce(g.role, ''), NULL::uuid
+  FROM permissions_agencyreach r
+  JOIN auth_permission p ON p.id = r.permission_id
+  LEFT JOIN permissions_grant g ON g.id = r.grant_id
+ WHERE r.user_id = %(user)s AND r.agency_id = %(agency)s AND r.content_object_id = %(agency)s
+   AND (r.starts_at IS NULL OR r.starts_at <= %(at)s) AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
+UNION ALL
+SELECT 'incident', p.codename, '', r.content_object_id
+  FROM permissions_incidentreach r
+  JOIN auth_permission p ON p.id = r.permission_id
+ WHERE r.user_id = %(user)s AND r.agency_id = %(agency)s
+   AND (r.starts_at IS NULL OR r.starts_at <= %(at)s) AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
+UNION ALL
+SELECT 'restricted', '', '', incident_id
+  FROM permissions_restriction WHERE agency_id = %(agency)s AND lifted_at IS NULL
+UNION ALL
+SELECT CASE WHEN seat_id IS NULL THEN 'rival' ELSE 'denied' END, id::text, '', unnest(brand_ids)
+  FROM permissions_denyrule
+ WHERE agency_id = %(agency)s AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > %(at)s)
+   AND (seat_id IS NULL OR seat_id = %(seat)s)
+"""
+
+
+class BrandArchived(Refusal):
+    """An archived brand can be read; nothing is done in its name."""
+
+    code = "brand_archived"
+    title = "This brand is archived."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a person holds beside their brands, and what is closed to them whatever they hold."""
+
+    agency: Mapping[str, frozenset[str]] = field(default_factory=dict)  # need -> the roles it comes from
+    incidents: Mapping[str, frozenset[UUID]] = field(default_factory=dict)  # need -> incidents
+    restricted: frozenset[UUID] = frozenset()
+    denied: frozenset[UUID] = frozenset()
+    rivals: tuple[frozenset[UUID], ...] = ()
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset().union(*self.agency.values())
 
 
 @dataclass(frozen=True)
@@ -36,16 +88,23 @@ class Caller:
     at: datetime
     key_needs: frozenset[str] | None = None  # None: not a key
     key_brands: frozenset[UUID] = frozenset()  # empty: no restriction beyond the issuer's
+    # When the person last proved who they are, and how; None for a key and for jobs.
+    proved_at: datetime | None = None
+    second_factor: bool = False
 
     # What DRF asks of `request.user`.
     is_authenticated = True
     is_active = True
 
     @cached_property
+    def standing(self) -> Standing:
+        """One query, once a request."""
+        return _standing(self)
+
+    @property
     def agency_needs(self) -> frozenset[str]:
-        """The needs held on the whole agency; one query, once a request."""
-        rows = AgencyReach.objects.filter(_live(self), user_id=self.user_id, content_object_id=self.agency_id)
-        return frozenset(rows.values_list("permission__codename", flat=True))
+        """The needs held on the whole agency."""
+        return frozenset(self.standing.agency)
 
     @cached_property
     def _brands_by_need(self) -> dict[Need, frozenset[UUID]]:
@@ -58,29 +117,85 @@ class Caller:
         row of the granted brands for one page.
         """
         if need not in self._brands_by_need:
-            self._brands_by_need[need] = frozenset(_granted_brands(self, need))
+            granted = BrandReach.objects.filter(
+                holds_at(self.at),
+                agency_id=self.agency_id,
+                user_id=self.user_id,
+                permission__codename=need.value,
+                permission__content_type__app_label="tenants",
+                permission__content_type__model="brand",
+            )
+            if self.key_brands:
+                granted = granted.filter(content_object_id__in=self.key_brands)
+            brands = frozenset(granted.values_list("content_object_id", flat=True))
+            self._brands_by_need[need] = brands - self.closed_brands
         return self._brands_by_need[need]
+
+    def incidents_with(self, need: Need) -> frozenset[UUID]:
+        """The incidents on which the need is held by a grant on the incident itself."""
+        return self.standing.incidents.get(need.value, frozenset())
+
+    @cached_property
+    def closed_brands(self) -> frozenset[UUID]:
+        """Brands that deny rules keep from this person, whatever they were granted."""
+        closed = set(self.standing.denied)
+        rivals = self.standing.rivals
+        if rivals and not self.standing.roles & OVERSEERS:
+            mine = brands_held(self.user_id, among=frozenset().union(*rivals), at=self.at)
+            for group in rivals:
+                # One side of the wall at most; whoever stands on two stands on none.
+                own = group & mine
+                closed |= group - own if len(own) == 1 else group
+        return frozenset(closed)
+
+    @property
+    def closed_incidents(self) -> frozenset[UUID]:
+        """Incidents that are open to those with a grant on them alone; none for the owner."""
+        return frozenset() if OWNER in self.standing.roles else self.standing.restricted
 
     def key_permits(self, need: Need) -> bool:
         return self.key_needs is None or need.value in self.key_needs
 
 
-def _live(caller: Caller) -> Q:
-    return Q(ends_at=None) | Q(ends_at__gt=caller.at)
-
-
-def _granted_brands(caller: Caller, need: Need) -> QuerySet[BrandReach, Any]:
-    rows = BrandReach.objects.filter(
-        _live(caller),
-        agency_id=caller.agency_id,
-        user_id=caller.user_id,
-        permission__codename=need.value,
-        permission__content_type__app_label="tenants",
-        permission__content_type__model="brand",
+def _standing(caller: Caller) -> Standing:
+    asked: dict[str, Any] = {
+        "user": caller.user_id,
+        "agency": caller.agency_id,
+        "seat": caller.seat_id,
+        "at": caller.at,
+    }
+    agency: dict[str, set[str]] = {}
+    incidents: dict[str, set[UUID]] = {}
+    restricted: set[UUID] = set()
+    denied: set[UUID] = set()
+    rivals: dict[str, set[UUID]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING, asked)
+        for kind, word, role, thing in cursor.fetchall():
+            match kind:
+                case "agency":
+                    agency.setdefault(word, set()).add(role)
+                case "incident":
+                    incidents.setdefault(word, set()).add(thing)
+                case "restricted":
+                    restricted.add(thing)
+                case "denied":
+                    denied.add(thing)
+                case _:
+                    rivals.setdefault(word, set()).add(thing)
+    return Standing(
+        agency={need: frozenset(roles) for need, roles in agency.items()},
+        incidents={need: frozenset(things) for need, things in incidents.items()},
+        restricted=frozenset(restricted),
+        denied=frozenset(denied),
+        rivals=tuple(frozenset(group) for group in rivals.values()),
     )
-    if caller.key_brands:
-        rows = rows.filter(content_object_id__in=caller.key_brands)
-    return rows.values_list("content_object_id", flat=True)
+
+
+def brands_held(user_id: UUID, *, among: Iterable[UUID], at: datetime) -> frozenset[UUID]:
+    """Those of the brands on which a person holds anything at all by a brand's grant."""
+    held = BrandReach.objects.filter(holds_at(at), user_id=user_id, content_object_id__in=list(among))
+    return frozenset(held.values_list("content_object_id", flat=True).distinct())
 
 
 def everywhere(caller: Caller, need: Need) -> bool:
@@ -89,28 +204,42 @@ def everywhere(caller: Caller, need: Need) -> bool:
 
 
 def anywhere(caller: Caller, need: Need) -> bool:
-    """Whether the caller holds the need on the agency or on at least one brand."""
+    """Whether the caller holds the need on the agency, on at least one brand, or on one incident."""
     if not caller.key_permits(need):
         return False
-    return need.value in caller.agency_needs or bool(caller.brands_with(need))
+    return need.value in caller.agency_needs or bool(caller.brands_with(need) or caller.incidents_with(need))
 
 
 def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
     """Whether the caller may do `need` to `obj`; None and things without a brand belong to the whole agency."""
     if not caller.key_permits(need):
         return False
-    brand = brand_of(obj)
+    brand, incident = brand_of(obj), incident_of(obj)
     if brand is None:
         return anywhere(caller, need) if need in FOR_EVERYONE_INSIDE else everywhere(caller, need)
-    if caller.key_brands and brand not in caller.key_brands:
+    if brand in caller.closed_brands or (caller.key_brands and brand not in caller.key_brands):
         return False
+    if incident is not None:
+        if incident in caller.incidents_with(need):
+            return True
+        if incident in caller.closed_incidents:
+            return False
     return need.value in caller.agency_needs or brand in caller.brands_with(need)
 
 
 def require(caller: Caller, need: Need, obj: Model | None) -> None:
-    """Raise NotAllowed (403) when the caller may not."""
+    """Raise NotAllowed (403) when the caller may not, BrandArchived (409) when nobody may any more."""
     if not allowed(caller, need, obj):
         raise NotAllowed(need=need.value)
+    brand = brand_of(obj)
+    if brand is not None and not need.reads and archived(brand):
+        raise BrandArchived(brand=str(brand))
+
+
+def archived(brand_id: UUID) -> bool:
+    """Whether a brand is closed for work."""
+    brands: Any = apps.get_model("tenants", "Brand").objects
+    return bool(brands.filter(pk=brand_id, stage="ARCHIVED").exists())
 
 
 def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
@@ -118,19 +247,40 @@ def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
     if not to.key_permits(need):
         return rows.none()
     path: str | None = getattr(rows.model, "brand_path", None)
-    if need.value in to.agency_needs:
-        return rows.filter(**{f"{path}__in": to.key_brands}) if to.key_brands and path else rows
+    everywhere_here = need.value in to.agency_needs
     if path is None:  # the agency's own things: some are for everyone who works on any brand
-        return rows if need in FOR_EVERYONE_INSIDE and to.brands_with(need) else rows.none()
-    return rows.filter(**{f"{path}__in": to.brands_with(need)})
+        inside = need in FOR_EVERYONE_INSIDE and (to.brands_with(need) or to.incidents_with(need))
+        return rows if everywhere_here or inside else rows.none()
+    brands = Q() if everywhere_here else Q(**{f"{path}__in": to.brands_with(need)})
+    incident_path: str | None = getattr(rows.model, "incident_path", None)
+    if incident_path:
+        own, closed = to.incidents_with(need), to.closed_incidents
+        if hidden := closed - own:
+            brands &= ~Q(**{f"{incident_path}__in": hidden})
+        if own and not everywhere_here:
+            brands |= Q(**{f"{incident_path}__in": own})
+    if to.key_brands:
+        brands &= Q(**{f"{path}__in": to.key_brands})
+    if to.closed_brands:
+        brands &= ~Q(**{f"{path}__in": to.closed_brands})
+    return rows.filter(brands)
 
 
 def brand_of(obj: Model | None) -> UUID | None:
     """The brand a thing belongs to, by the model's `brand_path`."""
-    path: str | None = getattr(obj, "brand_path", None)
+    return _at_end_of(getattr(obj, "brand_path", None), obj)
+
+
+def incident_of(obj: Model | None) -> UUID | None:
+    """The incident a thing belongs to, by the model's `incident_path`; None when it belongs to none."""
+    return _at_end_of(getattr(obj, "incident_path", None), obj)
+
+
+def _at_end_of(path: str | None, obj: Any) -> UUID | None:
     if obj is None or path is None:
         return None
-    found: Any = obj
     for part in path.split("__"):
-        found = getattr(found, part)
-    return found if found is None else UUID(str(found))
+        obj = getattr(obj, part)
+        if obj is None:
+            return None
+    return UUID(str(obj))

@@ -1,4 +1,8 @@
-"""The built-in roles: names for sets of needs. `side` says who may hold one: staff of the agency, or the client."""
+"""The built-in roles: names for sets of needs. `side` says who may hold one: staff of the agency, or the client.
+
+There is no rank: nobody grants a role that has a need they lack. Only the owner changes the agency and says who else
+may vouch for people, so nobody but an owner makes an owner.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,6 @@ class Role:
     name: str
     label: str
     side: Side
-    rank: int  # nobody grants a role above the highest they hold
     needs: frozenset[Need]
 
 
@@ -40,8 +43,9 @@ LEAD = MANAGE | {
     Need.POSTS_TAKE_DOWN, Need.REPORTS_SHARE, Need.ROTAS_WRITE,
 }  # fmt: skip
 ADMIN = LEAD | {
-    Need.BRANDS_CREATE, Need.INVITATIONS_SEND, Need.JOBS_READ, Need.JOBS_REPLAY, Need.KEYS_ISSUE, Need.ROLES_GRANT,
-    Need.SEATS_REVOKE,
+    Need.ACCESS_EXPLAIN, Need.ACCESS_REVIEW, Need.BRANDS_CHANGE, Need.BRANDS_CREATE, Need.DENIALS_WRITE,
+    Need.INCIDENTS_RESTRICT, Need.INVITATIONS_SEND, Need.JOBS_READ, Need.JOBS_REPLAY, Need.KEYS_ISSUE,
+    Need.ROLES_DEFINE, Need.ROLES_GRANT, Need.SEATS_CHANGE, Need.SEATS_REVOKE, Need.SEATS_SUSPEND,
 }  # fmt: skip
 CLIENT_VIEW = frozenset(
     {
@@ -53,16 +57,17 @@ CLIENT_VIEW = frozenset(
 ROLES: dict[str, Role] = {
     role.name: role
     for role in (
-        Role("owner", "Owner", "staff", 100, frozenset(Need)),
-        Role("admin", "Administrator", "staff", 90, frozenset(ADMIN)),
-        Role("crisis_lead", "Crisis lead", "staff", 70, frozenset(LEAD)),
-        Role("account_manager", "Account manager", "staff", 50, frozenset(MANAGE)),
-        Role("responder", "Responder", "staff", 40, frozenset(RESPOND)),
-        Role("analyst", "Analyst", "staff", 30, READ | {Need.AUDIT_READ}),
-        Role("integration", "Integration", "staff", 20, frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
-        Role(
-            "client_approver", "Client approver", "client", 10, CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}
-        ),
-        Role("client_viewer", "Client viewer", "client", 5, CLIENT_VIEW),
+        Role("owner", "Owner", "staff", frozenset(Need)),
+        Role("admin", "Administrator", "staff", frozenset(ADMIN)),
+        Role("crisis_lead", "Crisis lead", "staff", frozenset(LEAD)),
+        Role("account_manager", "Account manager", "staff", frozenset(MANAGE)),
+        Role("responder", "Responder", "staff", frozenset(RESPOND)),
+        Role("analyst", "Analyst", "staff", READ | {Need.AUDIT_READ}),
+        Role("integration", "Integration", "staff", frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
+        Role("client_approver", "Client approver", "client", CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}),
+        Role("client_viewer", "Client viewer", "client", CLIENT_VIEW),
     )
 }
+# They see over the walls between rival brands; the owner also sees every restricted incident.
+OVERSEERS = frozenset({"owner", "admin"})
+OWNER = "owner"

@@ -128,6 +128,7 @@ class Post(TenantRow):
     """
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     account = TenantKey("tenants.SocialAccount")
@@ -196,6 +197,7 @@ class Attempt(TenantRow):
     """
 
     brand_path = "post__brand_id"
+    incident_path = "post__incident_id"
 
     post = TenantKey(Post)
     account = TenantKey("tenants.SocialAccount")

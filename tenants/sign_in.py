@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from core.actor import Actor
 from core.refusals import NotFound
 from core.wall import wall
-from permissions.actions import note_key_use
+from permissions.actions.keys import note_key_use
 from permissions.gate import Caller
 from permissions.models import ApiKey
 from tenants.models import Agency, Seat, User

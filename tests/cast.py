@@ -24,10 +24,11 @@ from jobs.actions import run_job
 from jobs.models import Job
 from ledger.actions import open_ledger
 from ledger.models import Event
-from permissions.actions import grant_role, issue_key
+from permissions.actions.grants import Place, grant_role
+from permissions.actions.keys import issue_key
 from permissions.gate import Caller
 from permissions.needs import Need
-from tenants.actions import connect_account, create_brand
+from tenants.actions.agencies import connect_account, create_brand
 from tenants.models import Agency, Brand, Seat, SocialAccount, User
 from tenants.queries import caller_for
 
@@ -134,11 +135,10 @@ def seat_person(
         seat.save()
         grant_role(
             seat_id=seat.pk,
-            user_id=user.pk,
-            side=side,
             role=role,
-            brand_ids=[brand.pk for brand in brands or []],
+            places=Place.each([brand.pk for brand in brands or []]),
             reason="the cast",
+            starts_at=None,
             ends_at=None,
             sponsor=None,
             by=SETTING_THE_STAGE,
@@ -162,7 +162,6 @@ def key_of(person: Person, *needs: Need, brands: list[Brand] | None = None) -> P
     with inside(person.agency.pk):
         issued = issue_key(
             issuer=person.caller(),
-            seat_epoch=person.seat.auth_epoch,
             name="integration",
             needs=needs,
             brand_ids=[brand.pk for brand in brands or []],

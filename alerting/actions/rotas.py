@@ -14,7 +14,7 @@ from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
 from permissions.revocation import line
-from tenants.actions import check_time_zone
+from tenants.actions.agencies import check_time_zone
 
 
 class RotaNameTaken(Refusal):

@@ -17,7 +17,7 @@ from incidents.states import OPEN_STAGES, TASK_LIFECYCLE, Stage
 from ledger.actions import record
 from permissions import gate
 from permissions.needs import Need
-from permissions.queries import seats_with_role
+from permissions.queries.holders import seats_with_role
 from permissions.revocation import line
 from tenants.models import Seat
 from tenants.queries import caller_in_office

@@ -20,6 +20,7 @@ from incidents.states import (
     Stage,
     TaskStage,
 )
+from permissions.needs import AS_PERMISSIONS
 
 
 class ReferenceCounter(TenantRow):
@@ -44,6 +45,7 @@ class Incident(TenantRow):
     """A crisis of one brand. What the plan said when it was activated is copied here and stays."""
 
     brand_path = "brand_id"
+    incident_path = "id"
 
     brand = TenantKey("tenants.Brand")
     reference = models.CharField(max_length=20)
@@ -69,6 +71,8 @@ class Incident(TenantRow):
     objects: ClassVar[TenantManager[Any]] = TenantManager.of(IncidentQuerySet)
 
     class Meta:
+        default_permissions = ()
+        permissions = AS_PERMISSIONS
         constraints = [
             models.UniqueConstraint(fields=["agency", "reference"], name="a_reference_names_one_incident"),
             models.CheckConstraint(name="severity_is_one_to_four", condition=Q(severity__gte=1, severity__lte=4)),
@@ -93,6 +97,7 @@ class Duty(TenantRow):
     """A role in one incident (commander, legal, …): who holds it and who stands in."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
@@ -120,6 +125,7 @@ class Task(TenantRow):
     """Something to be done in an incident, by the holder of a duty."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
@@ -145,6 +151,7 @@ class Clock(TenantRow):
     """A promise with a deadline: somebody takes it, first public words, the next update."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
@@ -180,6 +187,7 @@ class Note(TenantRow):
     """What somebody wrote into the timeline. Its words stay here; the ledger holds the note's id only."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)

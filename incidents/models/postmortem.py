@@ -14,6 +14,7 @@ class PostMortem(TenantRow):
     """The review of one incident: the events that it looks at, what people wrote about them, and the lessons."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)

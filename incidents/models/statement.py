@@ -14,6 +14,7 @@ class Statement(TenantRow):
     """Something the brand wants to say in one incident. Its words are those of its newest version."""
 
     brand_path = "brand_id"
+    incident_path = "incident_id"
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
@@ -40,6 +41,7 @@ class StatementVersion(TenantRow):
     """Exactly what is to be sent to which account, with its digest. Written once; a change is another version."""
 
     brand_path = "brand_id"
+    incident_path = "statement__incident_id"
 
     brand = TenantKey("tenants.Brand")
     statement = TenantKey(Statement)
@@ -66,6 +68,7 @@ class Delivery(TenantRow):
     """Which post carries a released statement to which account."""
 
     brand_path = "brand_id"
+    incident_path = "statement__incident_id"
 
     brand = TenantKey("tenants.Brand")
     statement = TenantKey(Statement)

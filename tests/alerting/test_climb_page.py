@@ -11,7 +11,7 @@ from alerting.actions import climb_page, override_rota, revise_rota
 from core import failpoints
 from core.wall import inside
 from jobs.models import Job
-from tenants.actions import revoke_seat
+from tenants.actions.goodbyes import revoke_seat
 from tests.alerting.conftest import Mailbox
 from tests.alerting.scene import (
     LISTENING,

@@ -10,7 +10,8 @@ from django.utils import timezone
 from core import failpoints
 from core.wall import inside
 from jobs.models import Job
-from tenants.actions import revoke_seat, send_invitation
+from tenants.actions.goodbyes import revoke_seat
+from tenants.actions.invitations import send_invitation
 from tenants.models import Invitation
 from tests.alerting.conftest import Mailbox
 from tests.cast import Person, run_due_jobs, send

@@ -13,7 +13,7 @@ from alerting.models import ContactMethod, EscalationPolicy, Rota, RotaOverride
 from alerting.queries import on_call
 from core.ids import uuid7
 from core.wall import inside
-from tenants.actions import revoke_seat
+from tenants.actions.goodbyes import revoke_seat
 from tests.alerting.conftest import Mailbox
 from tests.alerting.scene import fresh, notifications_of, page_in, policy_of, reach, rota_of, timer_of
 from tests.cast import Person, events_of, run_due_jobs

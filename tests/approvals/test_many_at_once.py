@@ -22,7 +22,7 @@ from approvals.actions import (
 from approvals.models import Approval, Decision
 from core.lifecycle import CannotMove
 from core.refusals import NotAllowed, Refusal
-from tenants.actions import revoke_seat
+from tenants.actions.goodbyes import revoke_seat
 from tests.approvals.conftest import LEAD, Asking
 from tests.cast import Person, events_of, seat_person, walled
 from tests.conftest import North

@@ -14,7 +14,7 @@ from core.wall import inside
 from incidents.models import Incident
 from insights.actions import share_report
 from insights.links import SALT
-from permissions.actions import revoke_key
+from permissions.actions.keys import revoke_key
 from permissions.models import ApiKey
 from permissions.needs import Need
 from tenants.models import Seat

@@ -28,7 +28,7 @@ from publishing.actions import (
     start_pause,
 )
 from publishing.models import Pause, Post
-from tenants.actions import revoke_seat
+from tenants.actions.goodbyes import revoke_seat
 from tenants.models import SocialAccount
 from tests.cast import Person, events_of, seat_person
 from tests.conftest import North

@@ -9,7 +9,7 @@ import pytest
 from core.wall import inside
 from publishing.actions.sending import idempotency_key
 from publishing.models import Post
-from tenants.actions import revoke_seat
+from tenants.actions.goodbyes import revoke_seat
 from tests.cast import Person, events_of
 from tests.conftest import North
 from tests.publishing.stage import GATE, again, approve, attempts, behave, calls, out_there, pending, schedule, send

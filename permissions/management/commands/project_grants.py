@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
+from core.actor import Actor
 from core.wall import every_agency, inside
-from permissions.actions import project_grants
+from permissions.actions.grants import project_anew
 from permissions.models import Grant
 
 
@@ -19,6 +21,6 @@ class Command(BaseCommand):
         for agency_id in every_agency():
             with inside(agency_id):
                 for user_id in Grant.objects.all().live().values_list("user_id", flat=True).distinct():
-                    project_grants(user_id=user_id)
+                    project_anew(user_id=user_id, by=Actor.operator("project_grants"), at=timezone.now())
                     people += 1
         self.stdout.write(f"{people} people hold what their roles say.")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from core.actor import Actor
-from tenants.actions import create_agency
+from tenants.actions.agencies import create_agency
 
 
 class Command(BaseCommand):

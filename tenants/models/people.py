@@ -1,4 +1,4 @@
-"""Agencies, the brands they look after, the people who do it, and the accounts they do it with."""
+"""People, their seats, and the invitations that become seats."""
 
 from __future__ import annotations
 
@@ -12,26 +12,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from core.ids import uuid7
-from core.sealed import SealedJSONField, SealedTextField
+from core.sealed import SealedTextField
 from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
-from permissions.needs import Need
 from tenants.states import SEAT_LIFECYCLE, SeatStage
-
-NEEDS: list[tuple[str, Any]] = [(need.value, need.label) for need in Need]
-
-
-class Agency(models.Model):
-    """A tenant. Global: signing in looks it up by its slug before any wall stands."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    slug = models.SlugField(max_length=40, unique=True)
-    name = models.CharField(max_length=120)
-    time_zone = models.CharField(max_length=64, default="UTC")
-    created_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        permissions = NEEDS
 
 
 class People(BaseUserManager["User"]):
@@ -64,43 +47,6 @@ class User(AbstractBaseUser):
         return self.name
 
 
-class Brand(TenantRow):
-    """A client's brand: the door that grants open."""
-
-    brand_path = "id"
-
-    slug = models.SlugField(max_length=40)
-    name = models.CharField(max_length=120)
-    time_zone = models.CharField(max_length=64, default="UTC")
-    locale = models.CharField(max_length=12, default="en")
-    sector = models.CharField(max_length=60, default="", blank=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-        permissions = NEEDS
-        constraints = [
-            models.UniqueConstraint(fields=["agency", "slug"], name="a_slug_names_one_brand_of_an_agency"),
-        ]
-
-
-class SocialAccount(TenantRow):
-    """A brand's account on a network. Its credentials are sealed and no answer ever shows them."""
-
-    brand_path = "brand_id"
-
-    brand = TenantKey(Brand)
-    network = models.CharField(max_length=32)
-    handle = models.CharField(max_length=120)
-    credentials = SealedJSONField(null=True)
-    connected_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["agency", "network", "handle"], name="an_agency_connects_an_account_once"),
-        ]
-
-
 class SeatQuerySet(TenantQuerySet["Seat"]):
     def active(self) -> SeatQuerySet:
         return self.filter(stage=SeatStage.ACTIVE)
@@ -111,25 +57,31 @@ class Seat(TenantRow):
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="seats")
     side = models.CharField(max_length=6, choices=[("staff", "Staff"), ("client", "Client")])
-    stage = models.CharField(max_length=8, choices=SeatStage.choices, default=SeatStage.ACTIVE)
+    stage = models.CharField(max_length=9, choices=SeatStage.choices, default=SeatStage.ACTIVE)
     auth_epoch = models.PositiveIntegerField(default=1)
     locale = models.CharField(max_length=12, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(null=True)  # noted at most once an hour
+    idle_warned_at = models.DateTimeField(null=True)
+    # Sessions that signed in before this instant do not open this seat: it was given, or given back, after them.
+    signed_in_after = models.DateTimeField(null=True)
+    suspended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, default="", blank=True)
     ended_counts = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1, db_default=1)
 
     objects: ClassVar[TenantManager[Any]] = TenantManager.of(SeatQuerySet)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["agency", "user"], condition=Q(stage="ACTIVE"), name="a_person_has_one_live_seat_in_an_agency"
+                fields=["agency", "user"], condition=~Q(stage="ENDED"), name="a_person_sits_once_in_an_agency"
             ),
             models.CheckConstraint(
                 name="an_ended_seat_says_when_and_why",
-                condition=Q(stage="ACTIVE") | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
+                condition=~Q(stage="ENDED") | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
             ),
         ]
         triggers = [pgtrigger.FSM(name="seat_moves", field="stage", transitions=SEAT_LIFECYCLE.pairs())]

@@ -1,0 +1,1 @@
+"""Every write of the rights: grants, keys, roles, rules, reviews, goodbyes."""

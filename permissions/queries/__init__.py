@@ -1,0 +1,1 @@
+"""Questions about rights: who holds what, why, and since when."""

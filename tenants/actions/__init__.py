@@ -1,0 +1,1 @@
+"""Every write of agencies, people and their ways in."""

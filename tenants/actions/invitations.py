@@ -1,0 +1,184 @@
+"""Inviting people, and seating them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from core.actor import Actor
+from core.ids import uuid7
+from core.refusals import Invalid, Refusal
+from core.wall import standing_agency, wall
+from ledger.actions import record, records_held_back
+from permissions.actions.grants import Place, WrongSide, grant_role, refuse_beyond
+from permissions.gate import Caller
+from permissions.queries.holders import role_named
+from permissions.revocation import line
+from tenants.models import Invitation, Seat, User
+from tenants.queries import caller_in_office
+from tenants.states import SeatStage
+
+INVITATION_LASTS = timedelta(hours=72)
+
+
+class InvitationDead(Refusal):
+    """Wrong secret, used, void and expired answer alike."""
+
+    code = "invitation_dead"
+    status = 404
+    title = "This invitation is not valid."
+
+
+class AlreadySeated(Refusal):
+    code = "already_seated"
+    title = "This person has a seat in this agency already."
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """An invitation and its secret token, which goes out by e-mail and is stored nowhere."""
+
+    invitation: Invitation
+    token: str
+
+
+@transaction.atomic
+def send_invitation(
+    *,
+    email: str,
+    side: str,
+    role: str,
+    brand_ids: Sequence[UUID],
+    inviter: Caller | None,
+    by: Actor,
+    at: datetime,
+) -> Invited:
+    """Offer a seat to an address; the offer goes out by e-mail and lasts 72 hours."""
+    wanted = role_named(role)
+    if wanted.side != side or (side == "client" and not brand_ids):
+        raise WrongSide(role=role, side=side)
+    if inviter is not None:
+        refuse_beyond(inviter, wanted, Place.each(brand_ids))
+    invitation_id, secret = uuid7(), secrets.token_urlsafe(24)
+    token = f"cin_{standing_agency().hex}_{invitation_id.hex}_{secret}"
+    invitation = Invitation(
+        id=invitation_id,
+        email=email.lower(),
+        side=side,
+        role=role,
+        brand_ids=list(brand_ids),
+        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        token_to_send=token,
+        inviter_id=inviter.seat_id if inviter else None,
+        created_at=at,
+        expires_at=at + INVITATION_LASTS,
+    )
+    invitation.save(force_insert=True)
+    record("invitation.sent", on=invitation, by=by, at=at, role=role, side=side, brands=list(brand_ids))
+    return Invited(invitation, token)
+
+
+@transaction.atomic
+def forget_token(*, invitation_id: UUID) -> None:
+    """The invitation has been sent: only its hash stays."""
+    Invitation.objects.filter(pk=invitation_id).update(token_to_send=None)
+
+
+@transaction.atomic
+def accept_invitation(*, token: str, name: str, password: str, at: datetime) -> Seat:
+    """Take the seat that was offered: makes the person when the address is new, the seat, and its first grant.
+
+    The token proves the address. A person who is known already keeps name and password.
+    """
+    kind, agency_hex, invitation_hex, secret = [*token.split("_", 3), "", "", "", ""][:4]
+    try:
+        agency_id, invitation_id = UUID(hex=agency_hex), UUID(hex=invitation_hex)
+    except ValueError:
+        raise InvitationDead from None
+    if kind != "cin":
+        raise InvitationDead
+    with wall(agency_id):
+        invitation: Invitation | None = (
+            Invitation.objects.select_for_update(of=("self",), no_key=True).filter(pk=invitation_id).first()
+        )
+        if invitation is None or not _still_good(invitation, secret, at):
+            raise InvitationDead
+        user = _person(email=invitation.email, name=name, password=password, at=at)
+        invitation.accepted_at = at
+        invitation.save(update_fields=["accepted_at"])
+        with records_held_back():
+            seat = take_seat(user=user, side=invitation.side, role=invitation.role, at=at)
+            actor = Actor.seat(seat.pk)
+            grant_role(
+                seat_id=seat.pk,
+                role=invitation.role,
+                places=Place.each(invitation.brand_ids),
+                reason="accepted an invitation",
+                starts_at=None,
+                ends_at=None,
+                # Asked again: the inviter may have lost the right to give this since.
+                sponsor=caller_in_office(invitation.inviter_id, at=at),
+                by=Actor.seat(invitation.inviter_id) if invitation.inviter_id else actor,
+                at=at,
+            )
+            record("invitation.accepted", on=invitation, by=actor, at=at, seat_id=seat.pk)
+    return seat
+
+
+@transaction.atomic
+def take_seat(*, user: User, side: str, role: str, at: datetime, by: Actor | None = None) -> Seat:
+    """Seat a person in the agency whose wall stands; `role` is for the ledger, the grant is another step.
+
+    Whoever sat here before gets a new seat, and no session from before it opens it. Raises AlreadySeated.
+    """
+    earlier = Seat.objects.filter(user=user)
+    if earlier.exclude(stage=SeatStage.ENDED).exists():
+        raise AlreadySeated
+    seat = Seat(id=uuid7(), user=user, side=side, created_at=at, signed_in_after=at if earlier.exists() else None)
+    seat.save(force_insert=True)
+    record("seat.created", on=seat, by=by or Actor.seat(seat.pk), at=at, side=side, role=role)
+    return seat
+
+
+def _still_good(invitation: Invitation, secret: str, at: datetime) -> bool:
+    right = hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest(), invitation.secret_sha256)
+    open_ = invitation.accepted_at is None and invitation.voided_at is None and invitation.expires_at > at
+    inviter_sits = (
+        invitation.inviter_id is None or Seat.objects.all().active().filter(pk=invitation.inviter_id).exists()
+    )
+    return right and open_ and inviter_sits
+
+
+def _person(*, email: str, name: str, password: str, at: datetime) -> User:
+    known = User.objects.filter(email__iexact=email).first()
+    if known is not None:
+        return known
+    user = User(id=uuid7(), email=email, name=name, date_joined=at)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(
+            "Choose another password.",
+            errors=[{"field": "password", "code": "weak", "detail": text} for text in error.messages],
+        ) from None
+    user.set_password(password)
+    user.save(force_insert=True)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
+
+
+@line("invitations sent")
+def void_invitations(seat_id: UUID, _by: Actor, at: datetime) -> int:
+    pending = Invitation.objects.filter(inviter_id=seat_id, accepted_at=None, voided_at=None)
+    voided: int = pending.update(voided_at=at, token_to_send=None)
+    return voided
