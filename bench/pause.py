@@ -15,7 +15,8 @@ from core.wall import inside
 from ledger.actions import open_ledger
 from publishing.actions import NewPost, drain_pause, import_posts, lift_pause, start_pause
 from publishing.actions.posts import MOST_IMPORTED
-from tenants.actions.agencies import connect_account, create_brand
+from tenants.actions.accounts import connect_account
+from tenants.actions.agencies import create_brand
 from tenants.models import Agency, Seat, SocialAccount, User
 
 MANY, FEW = 100_000, 100

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
-from rest_framework.routers import SimpleRouter
+from rest_framework.routers import Route, SimpleRouter
 
 from insights.pages import report_page
 from tenants.api.invitations import AcceptInvitation
@@ -49,7 +49,18 @@ def ready(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+class HouseRouter(SimpleRouter):
+    """As DRF's; and PATCH without an id changes the one thing that a resource is."""
+
+    routes = [
+        route._replace(mapping={**route.mapping, "patch": "change_singleton"})
+        if isinstance(route, Route) and not route.detail
+        else route
+        for route in SimpleRouter.routes
+    ]
+
+
+router = HouseRouter(trailing_slash=False, use_regex_path=False)
 for app in STOREYS:
     for prefix, viewset, basename in import_string(f"{app}.api.routes"):
         router.register(prefix, viewset, basename=basename)

@@ -45,11 +45,22 @@ def facts(**properties: dict[str, Any]) -> dict[str, Any]:
 CATALOGUE: dict[str, dict[str, Any]] = {
     # tenants
     "agency.created": facts(slug=WORD),
+    "agency.changed": facts(fields=WORDS),
     "brand.created": facts(slug=WORD),
+    "brand.changed": facts(fields=WORDS),
+    "brand.archived": facts(reason=LINE),
+    "brand.restored": facts(reason=LINE),
     "account.connected": facts(network=WORD, account_handle=WORD),
+    "account.credentials_renewed": facts(network=WORD),
+    "account.disconnected": facts(reason=LINE),
+    "account.health_changed": facts(before=WORD, after=WORD),
     "invitation.sent": facts(role=WORD, side=WORD, brands=IDS),
     "invitation.accepted": facts(seat_id=ID),
+    "invitation.voided": facts(reason=LINE),
     "seat.created": facts(side=WORD, role=WORD),
+    "seat.changed": facts(fields=WORDS),
+    "seat.suspended": facts(reason=LINE),
+    "seat.resumed": facts(reason=LINE),
     "seat.revoked": facts(reason=WORD, ended=COUNTS),
     # permissions
     "role.granted": facts(

@@ -27,6 +27,8 @@ from permissions.needs import Need
 from permissions.roles import OVERSEERS, OWNER, Side
 
 Rows = TypeVar("Rows", bound=Model)
+# What can still be done on an archived brand: reading, taking away, and opening it again.
+ON_ARCHIVED = frozenset({need for need in Need if need.reads} | {Need.BRANDS_CHANGE, Need.ROLES_GRANT})
 FOR_EVERYONE_INSIDE = frozenset({Need.AGENCY_READ, Need.SEATS_READ, Need.ROTAS_READ})
 
 # All that a caller's every question turns on, in one statement. What somebody holds on brands is asked need by need.
@@ -211,7 +213,15 @@ def anywhere(caller: Caller, need: Need) -> bool:
 
 
 def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
-    """Whether the caller may do `need` to `obj`; None and things without a brand belong to the whole agency."""
+    """Whether the caller may do `need` to `obj`; None and things without a brand belong to the whole agency.
+
+    Nothing is done in the name of an archived brand.
+    """
+    brand = brand_of(obj)
+    return _holds(caller, need, obj) and (brand is None or need in ON_ARCHIVED or not archived(brand))
+
+
+def _holds(caller: Caller, need: Need, obj: Model | None) -> bool:
     if not caller.key_permits(need):
         return False
     brand, incident = brand_of(obj), incident_of(obj)
@@ -229,10 +239,10 @@ def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
 
 def require(caller: Caller, need: Need, obj: Model | None) -> None:
     """Raise NotAllowed (403) when the caller may not, BrandArchived (409) when nobody may any more."""
-    if not allowed(caller, need, obj):
+    if not _holds(caller, need, obj):
         raise NotAllowed(need=need.value)
     brand = brand_of(obj)
-    if brand is not None and not need.reads and archived(brand):
+    if brand is not None and need not in ON_ARCHIVED and archived(brand):
         raise BrandArchived(brand=str(brand))
 
 

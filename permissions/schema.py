@@ -68,6 +68,9 @@ class HouseSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters: list[Any] = list(super().get_override_parameters())
+        asks = getattr(self.view, "asks", None)
+        if getattr(self.view, "action", "") == "list" and asks is not None and asks().fields:
+            parameters.append(asks)
         if self.method == "POST":
             required = getattr(self.view, "action", "") in getattr(self.view, "key_required", ())
             parameters.append(

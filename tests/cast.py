@@ -28,7 +28,8 @@ from permissions.actions.grants import Place, grant_role
 from permissions.actions.keys import issue_key
 from permissions.gate import Caller
 from permissions.needs import Need
-from tenants.actions.agencies import connect_account, create_brand
+from tenants.actions.accounts import connect_account
+from tenants.actions.agencies import create_brand
 from tenants.models import Agency, Brand, Seat, SocialAccount, User
 from tenants.queries import caller_for
 

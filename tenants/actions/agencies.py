@@ -1,4 +1,4 @@
-"""Making agencies and brands, connecting accounts."""
+"""Making and changing agencies and brands."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from core.actor import Actor
-from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from core.wall import wall
 from ledger.actions import open_ledger, record
 from tenants.actions.invitations import send_invitation
-from tenants.models import Agency, Brand, SocialAccount
+from tenants.models import Agency, Brand
+from tenants.states import BRAND_LIFECYCLE
 
 
 class SlugTaken(Refusal):
@@ -23,9 +23,11 @@ class SlugTaken(Refusal):
     title = "This slug is taken."
 
 
-class AccountKnown(Refusal):
-    code = "account_known"
-    title = "This account is connected already."
+class NoSecondFactor(Refusal):
+    """Whoever demands a second factor of everybody signed in with one."""
+
+    code = "no_second_factor"
+    title = "Sign in with a second factor before you demand one of everybody."
 
 
 def check_time_zone(name: str) -> str:
@@ -65,15 +67,60 @@ def create_brand(*, slug: str, name: str, time_zone: str, locale: str, sector: s
 
 
 @transaction.atomic
-def connect_account(
-    *, brand_id: UUID, network: str, handle: str, credentials: dict[str, Any], by: Actor, at: datetime
-) -> SocialAccount:
-    """Connect a brand's account on a network; its credentials are sealed."""
-    if SocialAccount.objects.filter(network=network, handle=handle).exists():
-        raise AccountKnown(network=network, handle=handle)
-    account = SocialAccount(
-        id=uuid7(), brand_id=brand_id, network=network, handle=handle, credentials=credentials, connected_at=at
-    )
-    account.save(force_insert=True)
-    record("account.connected", on=account, by=by, at=at, network=network, account_handle=handle)
-    return account
+def change_agency(*, agency_id: UUID, by: Actor, at: datetime, second_factor: bool, **wanted: Any) -> Agency:
+    """Change the name, the time zone, or whether everybody needs a second factor.
+
+    `second_factor` says whether whoever asks has one themselves: nobody demands of others what would lock them out.
+    """
+    agency = Agency.objects.select_for_update(no_key=True).get(pk=agency_id)
+    check_time_zone(wanted.get("time_zone", agency.time_zone))
+    if wanted.get("requires_second_factor") and by.kind == "seat" and not second_factor:
+        raise NoSecondFactor
+    if changed := _set(agency, wanted):
+        record("agency.changed", on=agency, by=by, at=at, fields=changed)
+    return agency
+
+
+@transaction.atomic
+def change_brand(*, brand_id: UUID, by: Actor, at: datetime, **wanted: Any) -> Brand:
+    """Change a brand's name, time zone, locale or sector."""
+    brand: Brand = Brand.objects.locked(brand_id)
+    check_time_zone(wanted.get("time_zone", brand.time_zone))
+    if changed := _set(brand, wanted):
+        record("brand.changed", on=brand, by=by, at=at, fields=changed)
+    return brand
+
+
+@transaction.atomic
+def archive_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Brand:
+    """Close a brand for work: it can be read, nothing is done in its name, and what was scheduled is held."""
+    brand: Brand = Brand.objects.locked(brand_id)
+    brand.stage = BRAND_LIFECYCLE.step("archive", from_=brand.stage)
+    brand.archived_at = at
+    brand.version += 1
+    brand.save(update_fields=["stage", "archived_at", "version"])
+    record("brand.archived", on=brand, by=by, at=at, reason=reason)
+    return brand
+
+
+@transaction.atomic
+def restore_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Brand:
+    """Open an archived brand again. What was held meanwhile stays held until somebody decides about it."""
+    brand: Brand = Brand.objects.locked(brand_id)
+    brand.stage = BRAND_LIFECYCLE.step("restore", from_=brand.stage)
+    brand.archived_at = None
+    brand.version += 1
+    brand.save(update_fields=["stage", "archived_at", "version"])
+    record("brand.restored", on=brand, by=by, at=at, reason=reason)
+    return brand
+
+
+def _set(row: Agency | Brand, wanted: dict[str, Any]) -> list[str]:
+    """Save the fields that really change, and name them."""
+    changed = sorted(name for name, value in wanted.items() if getattr(row, name) != value)
+    for name in changed:
+        setattr(row, name, wanted[name])
+    if changed:
+        row.version += 1
+        row.save(update_fields=[*changed, "version"])
+    return changed

@@ -39,6 +39,11 @@ class InvitationDead(Refusal):
     title = "This invitation is not valid."
 
 
+class InvitationTaken(Refusal):
+    code = "invitation_taken"
+    title = "This invitation has been accepted; revoke the seat instead."
+
+
 class AlreadySeated(Refusal):
     code = "already_seated"
     title = "This person has a seat in this agency already."
@@ -67,6 +72,8 @@ def send_invitation(
     wanted = role_named(role)
     if wanted.side != side or (side == "client" and not brand_ids):
         raise WrongSide(role=role, side=side)
+    if Seat.objects.exclude(stage=SeatStage.ENDED).filter(user__email__iexact=email).exists():
+        raise AlreadySeated
     if inviter is not None:
         refuse_beyond(inviter, wanted, Place.each(brand_ids))
     invitation_id, secret = uuid7(), secrets.token_urlsafe(24)
@@ -86,6 +93,19 @@ def send_invitation(
     invitation.save(force_insert=True)
     record("invitation.sent", on=invitation, by=by, at=at, role=role, side=side, brands=list(brand_ids))
     return Invited(invitation, token)
+
+
+@transaction.atomic
+def void_invitation(*, invitation_id: UUID, reason: str, by: Actor, at: datetime) -> Invitation:
+    """Take an offer back; repeating changes nothing. Raises InvitationTaken when somebody sits there already."""
+    invitation: Invitation = Invitation.objects.locked(invitation_id)
+    if invitation.accepted_at is not None:
+        raise InvitationTaken
+    if invitation.voided_at is None:
+        invitation.voided_at, invitation.token_to_send = at, None
+        invitation.save(update_fields=["voided_at", "token_to_send"])
+        record("invitation.voided", on=invitation, by=by, at=at, reason=reason)
+    return invitation
 
 
 @transaction.atomic

@@ -8,14 +8,15 @@ from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.http.shapes import Shape
+from core.http.shapes import Because, Shape
 from permissions.needs import Need
 from permissions.viewset import ReadViews
-from tenants.actions.invitations import accept_invitation, send_invitation
+from tenants.actions.invitations import accept_invitation, send_invitation, void_invitation
 from tenants.api.seats import SeatView
 from tenants.models import Brand, Invitation
 
@@ -41,6 +42,7 @@ class Invitations(ReadViews):
         "list": Need.INVITATIONS_SEND,
         "retrieve": Need.INVITATIONS_SEND,
         "create": Need.INVITATIONS_SEND,
+        "void": Need.INVITATIONS_SEND,
     }
     serializer_class = InvitationView
 
@@ -58,6 +60,13 @@ class Invitations(ReadViews):
             self.require(Need.INVITATIONS_SEND, brand)
         invited = send_invitation(brand_ids=[brand.pk for brand in brands], inviter=self.caller, **wanted, **self.told)
         return self.show_created(invited.invitation)
+
+    @extend_schema(request=Because, responses=InvitationView)
+    @action(detail=True, methods=["post"])
+    def void(self, _request: Request, **_: Any) -> Response:
+        """Take an offer back."""
+        invitation = self.subject()
+        return self.show(void_invitation(invitation_id=invitation.pk, **self.read(Because), **self.told))
 
 
 class Acceptance(Shape):

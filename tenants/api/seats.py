@@ -10,11 +10,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.http.shapes import Shape
+from core.http.shapes import Because, Shape
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from tenants.actions.goodbyes import REASONS, revoke_seat
+from tenants.actions.seats import change_seat, resume_seat, suspend_seat
 from tenants.models import Seat
+from tenants.states import SeatStage
 
 
 class SeatView(serializers.ModelSerializer[Seat]):
@@ -24,9 +27,19 @@ class SeatView(serializers.ModelSerializer[Seat]):
     class Meta:
         model = Seat
         fields = [
-            "id", "name", "email", "side", "stage", "locale", "time_zone", "created_at", "ended_at", "end_reason",
-            "ended_counts",
+            "id", "name", "email", "side", "stage", "locale", "time_zone", "created_at", "last_seen_at",
+            "suspended_at", "ended_at", "end_reason", "ended_counts",
         ]  # fmt: skip
+
+
+class SeatChange(Shape):
+    locale = serializers.CharField(max_length=12, required=False)
+    time_zone = serializers.CharField(max_length=64, required=False)
+
+
+class WantedSeats(Shape):
+    stage = serializers.ChoiceField(choices=SeatStage.choices, required=False)
+    side = serializers.ChoiceField(choices=["staff", "client"], required=False)
 
 
 class Goodbye(Shape):
@@ -40,13 +53,39 @@ class Seats(ReadViews):
     needs: ClassVar[Any] = {
         "list": Need.SEATS_READ,
         "retrieve": Need.SEATS_READ,
+        "partial_update": Need.SEATS_READ,  # one's own; somebody else's asks for seats.change
+        "suspend": Need.SEATS_SUSPEND,
+        "resume": Need.SEATS_SUSPEND,
         "revoke": Need.SEATS_REVOKE,
         "me": None,
     }
     serializer_class = SeatView
+    asks = WantedSeats
 
     def rows(self) -> Any:
         return Seat.objects.select_related("user")
+
+    @extend_schema(parameters=[SEEN], request=SeatChange, responses=SeatView)
+    def partial_update(self, _request: Request, **_: Any) -> Response:
+        """Change the language and time zone of a seat: one's own, or anybody's with `seats.change`."""
+        seat = self.subject(seen=True)
+        if seat.pk != self.caller.seat_id:
+            self.require(Need.SEATS_CHANGE, None)
+        return self.show(change_seat(seat_id=seat.pk, **self.read(SeatChange), **self.told))
+
+    @extend_schema(request=Because, responses=SeatView)
+    @action(detail=True, methods=["post"])
+    def suspend(self, _request: Request, **_: Any) -> Response:
+        """Close the seat for a while. What the person holds is kept; their keys end."""
+        seat = self.subject()
+        return self.show(suspend_seat(seat_id=seat.pk, **self.read(Because), **self.told))
+
+    @extend_schema(request=Because, responses=SeatView)
+    @action(detail=True, methods=["post"])
+    def resume(self, _request: Request, **_: Any) -> Response:
+        """Open a suspended seat again; the person signs in anew."""
+        seat = self.subject()
+        return self.show(resume_seat(seat_id=seat.pk, **self.read(Because), **self.told))
 
     @extend_schema(request=Goodbye, responses=SeatView)
     @action(detail=True, methods=["post"])

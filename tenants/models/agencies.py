@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 from django.db import models
+from django.db.models import Q
 
 from core.ids import uuid7
 from core.sealed import SealedJSONField
@@ -77,5 +78,9 @@ class SocialAccount(TenantRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["agency", "network", "handle"], name="an_agency_connects_an_account_once"),
+            models.UniqueConstraint(
+                fields=["agency", "network", "handle"],
+                condition=Q(disconnected_at=None),
+                name="an_account_is_connected_once",
+            ),
         ]
