@@ -228,7 +228,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 # -- the API ------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.sign_in.KeyAuthentication",
+        "tenants.key_sign_in.KeyAuthentication",
         "tenants.sign_in.SessionTokenAuthentication",
         "tenants.sign_in.CookieAuthentication",
     ],

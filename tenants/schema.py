@@ -8,7 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "tenants.sign_in.KeyAuthentication"
+    target_class = "tenants.key_sign_in.KeyAuthentication"
     name = "ApiKey"
 
     def get_security_definition(self, _auto_schema: Any) -> dict[str, str]:
