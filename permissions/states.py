@@ -19,6 +19,7 @@ class Verdict(TextChoices):
     UNANSWERED = "UNANSWERED", "Nobody has answered"
     KEPT = "KEPT", "Kept"
     REMOVED = "REMOVED", "Removed"
+    ENDED = "ENDED", "Over before anybody answered"
     PROTECTED = "PROTECTED", "Kept, because the agency would be without an owner"
 
 

@@ -27,6 +27,10 @@ class GrantQuerySet(TenantQuerySet["Grant"]):
         """Those that give something at this instant."""
         return self.live().filter(holds_at(at))
 
+    def lasting(self, at: datetime) -> GrantQuerySet:
+        """Those that give something now or will: neither withdrawn nor over."""
+        return self.live().filter(Q(ends_at=None) | Q(ends_at__gt=at))
+
 
 class Grant(TenantRow):
     """A seat holds a role: on the whole agency, on one brand, or on one incident. Why, on whose word, and when."""
@@ -45,6 +49,7 @@ class Grant(TenantRow):
     starts_at = models.DateTimeField(null=True)  # null: from the moment it was granted
     ends_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1, db_default=1)
 
     objects: ClassVar[TenantManager[Any]] = TenantManager.of(GrantQuerySet)
 

@@ -42,9 +42,11 @@ class ReviewItem(TenantRow):
     """One grant in a review, and what was decided about it."""
 
     brand_path = "review__brand_id"
+    incident_path = "grant__incident_id"
 
     review = TenantKey(AccessReview)
     grant = TenantKey(Grant)
+    ends_at = models.DateTimeField(null=True)  # until when the grant was meant to last, as the review found it
     verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNANSWERED)
     reason = models.CharField(max_length=500, default="", blank=True)
     decided_by_id = models.UUIDField(null=True)  # a seat; null while unanswered and when the deadline decided
