@@ -143,7 +143,7 @@ DATABASES = {
     }
 }
 DATABASES["default"]["OPTIONS"].setdefault(
-    "options", "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+    "options", "-c jit=off -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -17,13 +17,14 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from core.actor import Actor
 from core.refusals import NotAllowed, Refusal
 from permissions.models import BrandReach
 from permissions.models.grants import holds_at
 from permissions.needs import Need
+from permissions.pages import InBrands
 from permissions.roles import OVERSEERS, OWNER, Side
 
 Rows = TypeVar("Rows", bound=Model)
@@ -261,19 +262,19 @@ def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
     if path is None:  # the agency's own things: some are for everyone who works on any brand
         inside = need in FOR_EVERYONE_INSIDE and (to.brands_with(need) or to.incidents_with(need))
         return rows if everywhere_here or inside else rows.none()
-    brands = Q() if everywhere_here else Q(**{f"{path}__in": to.brands_with(need)})
     incident_path: str | None = getattr(rows.model, "incident_path", None)
-    if incident_path:
-        own, closed = to.incidents_with(need), to.closed_incidents
-        if hidden := closed - own:
-            brands &= ~Q(**{f"{incident_path}__in": hidden})
-        if own and not everywhere_here:
-            brands |= Q(**{f"{incident_path}__in": own})
+    own = to.incidents_with(need) if incident_path else frozenset()
+    hidden = to.closed_incidents - own if incident_path else frozenset()
+    if not everywhere_here:
+        by_brand = InBrands(F(path), to.brands_with(need))
+        rows = rows.filter(by_brand if not own else Q(by_brand) | Q(**{f"{incident_path}__in": own}))
+    if hidden:
+        rows = rows.filter(~Q(**{f"{incident_path}__in": hidden}))
     if to.key_brands:
-        brands &= Q(**{f"{path}__in": to.key_brands})
+        rows = rows.filter(**{f"{path}__in": to.key_brands})
     if to.closed_brands:
-        brands &= ~Q(**{f"{path}__in": to.closed_brands})
-    return rows.filter(brands)
+        rows = rows.filter(~Q(**{f"{path}__in": to.closed_brands}))
+    return rows
 
 
 def brand_of(obj: Model | None) -> UUID | None:

@@ -32,6 +32,7 @@ from core.wall import wall
 from permissions import gate
 from permissions.gate import Caller
 from permissions.needs import Need
+from permissions.pages import first
 
 Row = TypeVar("Row", bound=Model)
 STATEMENT_TIMEOUT_MS = 15_000
@@ -215,6 +216,10 @@ class HouseViewSet(GenericViewSet[Any]):
 
     def show_created(self, obj: Any, shape: type[BaseSerializer[Any]] | None = None) -> Response:
         return self.show(obj, shape, status=codes.HTTP_201_CREATED)
+
+    def first_rows(self, rows: QuerySet[Any], limit: int) -> list[Any]:
+        """For the pages of lists: the first of what the caller may see."""
+        return first(rows, limit)
 
     def show_page(self, rows: QuerySet[Any], shape: type[BaseSerializer[Any]] | None = None) -> Response:
         """One page of rows in `keyset` order."""

@@ -34,7 +34,8 @@ class KeysetPagination(BasePagination):
 
     The view says `keyset = ("-created_at", "-id")`: own columns that are never null, the last one unique. A cursor is
     signed and bound to agency, path, filters and order; on anything else it is refused with `bad_cursor`. A page is one
-    query. The view's `agency_id`, when it has one, is part of the binding.
+    query. The view's `agency_id`, when it has one, is part of the binding; its `first_rows(rows, limit)`, when it has
+    one, reads the page.
     """
 
     default_limit: ClassVar[int] = 50
@@ -51,7 +52,8 @@ class KeysetPagination(BasePagination):
         rows = queryset.order_by(*keyset)
         if (cursor := request.query_params.get(self.cursor_param)) is not None:
             rows = rows.filter(after(keyset, _opened(cursor, binding, queryset.model, keyset)))
-        page = list(rows[: limit + 1])
+        read = getattr(view, "first_rows", None)
+        page = read(rows, limit + 1) if read else list(rows[: limit + 1])
         if len(page) > limit:
             page = page[:limit]
             self._next = _sealed(page[-1], binding, keyset)
