@@ -21,10 +21,10 @@ from django.db.models import F, Model, Q, QuerySet
 
 from core.actor import Actor
 from core.refusals import NotAllowed, Refusal
-from permissions.models import BrandReach
+from permissions.models import BrandReach, IncidentReach
 from permissions.models.grants import holds_at
 from permissions.needs import Need
-from permissions.pages import InBrands
+from permissions.pages import HeldBrands, InBrands
 from permissions.roles import OVERSEERS, OWNER, Side
 
 Rows = TypeVar("Rows", bound=Model)
@@ -110,29 +110,20 @@ class Caller:
         return frozenset(self.standing.agency)
 
     @cached_property
-    def _brands_by_need(self) -> dict[Need, frozenset[UUID]]:
+    def _held(self) -> dict[Need, HeldBrands]:
         return {}
 
-    def brands_with(self, need: Need) -> frozenset[UUID]:
-        """The brands on which the need is held by a brand's grant; one query a need, once a request.
-
-        Told as a list and not as a sub-query: Postgres takes a sub-query of grants for one row, and then reads every
-        row of the granted brands for one page.
-        """
-        if need not in self._brands_by_need:
-            granted = BrandReach.objects.filter(
-                holds_at(self.at),
-                agency_id=self.agency_id,
-                user_id=self.user_id,
-                permission__codename=need.value,
-                permission__content_type__app_label="tenants",
-                permission__content_type__model="brand",
+    def held_brands(self, need: Need) -> HeldBrands:
+        """The brands on which the need is held by a brand's grant; one indexed query a need, once a request."""
+        if need not in self._held:
+            self._held[need] = HeldBrands(
+                self.user_id, self.agency_id, need, self.at, closed=self.closed_brands, only=self.key_brands
             )
-            if self.key_brands:
-                granted = granted.filter(content_object_id__in=self.key_brands)
-            brands = frozenset(granted.values_list("content_object_id", flat=True))
-            self._brands_by_need[need] = brands - self.closed_brands
-        return self._brands_by_need[need]
+        return self._held[need]
+
+    def brands_with(self, need: Need) -> frozenset[UUID]:
+        """The ids of `held_brands`."""
+        return self.held_brands(need).ids
 
     def incidents_with(self, need: Need) -> frozenset[UUID]:
         """The incidents on which the need is held by a grant on the incident itself."""
@@ -196,9 +187,12 @@ def _standing(caller: Caller) -> Standing:
 
 
 def brands_held(user_id: UUID, *, among: Iterable[UUID], at: datetime) -> frozenset[UUID]:
-    """Those of the brands on which a person holds anything at all by a brand's grant."""
-    held = BrandReach.objects.filter(holds_at(at), user_id=user_id, content_object_id__in=list(among))
-    return frozenset(held.values_list("content_object_id", flat=True).distinct())
+    """Those of the brands on which, or on an incident of which, a person holds anything by a grant there."""
+    brands = list(among)
+    here = BrandReach.objects.filter(holds_at(at), user_id=user_id, content_object_id__in=brands)
+    inside = IncidentReach.objects.filter(holds_at(at), user_id=user_id, content_object__brand_id__in=brands)
+    held = here.values_list("content_object_id").union(inside.values_list("content_object__brand_id"))
+    return frozenset(brand for (brand,) in held)
 
 
 def everywhere(caller: Caller, need: Need) -> bool:
@@ -210,7 +204,7 @@ def anywhere(caller: Caller, need: Need) -> bool:
     """Whether the caller holds the need on the agency, on at least one brand, or on one incident."""
     if not caller.key_permits(need):
         return False
-    return need.value in caller.agency_needs or bool(caller.brands_with(need) or caller.incidents_with(need))
+    return need.value in caller.agency_needs or bool(caller.incidents_with(need)) or caller.held_brands(need).any
 
 
 def allowed(caller: Caller, need: Need, obj: Model | None) -> bool:
@@ -260,13 +254,13 @@ def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
     path: str | None = getattr(rows.model, "brand_path", None)
     everywhere_here = need.value in to.agency_needs
     if path is None:  # the agency's own things: some are for everyone who works on any brand
-        inside = need in FOR_EVERYONE_INSIDE and (to.brands_with(need) or to.incidents_with(need))
-        return rows if everywhere_here or inside else rows.none()
+        inside = need in FOR_EVERYONE_INSIDE and anywhere(to, need)
+        return rows if inside or everywhere(to, need) else rows.none()
     incident_path: str | None = getattr(rows.model, "incident_path", None)
     own = to.incidents_with(need) if incident_path else frozenset()
     hidden = to.closed_incidents - own if incident_path else frozenset()
     if not everywhere_here:
-        by_brand = InBrands(F(path), to.brands_with(need))
+        by_brand = InBrands(F(path), to.held_brands(need))
         rows = rows.filter(by_brand if not own else Q(by_brand) | Q(**{f"{incident_path}__in": own}))
     if hidden:
         rows = rows.filter(~Q(**{f"{incident_path}__in": hidden}))

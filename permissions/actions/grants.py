@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.models import Permission
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
@@ -18,9 +20,10 @@ from core.wall import standing_agency
 from ledger.actions import record, records_held_back
 from permissions.gate import Caller
 from permissions.models import AgencyReach, BrandReach, DenyRule, Grant, IncidentReach, SeparationRule
+from permissions.queries.conflicts import Hold, brands_of_incidents, clashing, crossing, holds_at_or_after
 from permissions.queries.holders import needs_held, role_named
 from permissions.revocation import line
-from permissions.roles import OVERSEERS, OWNER, Role
+from permissions.roles import OWNER, Role
 
 REACHES = (AgencyReach, BrandReach, IncidentReach)
 
@@ -62,6 +65,13 @@ class BehindBarrier(Refusal):
     title = "A deny rule keeps this person from this brand."
 
 
+class GrantOver(Refusal):
+    """What is over or withdrawn stays so; a new grant is another grant."""
+
+    code = "grant_over"
+    title = "This grant is over."
+
+
 class LastOwner(Refusal):
     """An agency is never without an owner."""
 
@@ -79,7 +89,7 @@ class Place:
     @classmethod
     def each(cls, brand_ids: Sequence[UUID]) -> list[Place]:
         """One place a brand; no brands named is the whole agency."""
-        return [cls(brand_id=brand) for brand in brand_ids] or [cls()]
+        return [cls(brand_id=brand) for brand in dict.fromkeys(brand_ids)] or [cls()]
 
 
 @transaction.atomic
@@ -101,21 +111,20 @@ def grant_role(
     the same role in the same place is replaced. Raises Invalid, WrongSide, RoleTooHigh, SeatEnded, DutiesConflict,
     BehindBarrier.
     """
+    hold_rules_still()
     wanted = role_named(role)
-    if (starts_at and ends_at and starts_at >= ends_at) or (ends_at and ends_at <= at):
-        raise Invalid("A grant begins before it ends, and ends in the future.", starts_at=starts_at, ends_at=ends_at)
-    if role == OWNER and ends_at is not None:
-        refuse_last_owner({seat_id}, at=at)  # an owner for a while does not count
+    _check_times(starts_at=starts_at, ends_at=ends_at, at=at)
+    if role == OWNER and Place() in places and (ends_at is not None or (starts_at and starts_at > at)):
+        refuse_last_owner({seat_id}, at=at)  # an owner for a while, or one day, does not count
     # Held until the commit: whoever ends this seat waits for us or has ended it before we look.
     seat: Any = apps.get_model("tenants", "Seat").objects.locked(seat_id)
     if seat.stage == "ENDED":
         raise SeatEnded(seat=str(seat_id))
-    on_agency = any(place == Place() for place in places)
-    if wanted.side != seat.side or (wanted.side == "client" and on_agency):
+    if wanted.side != seat.side or (wanted.side == "client" and Place() in places):
         raise WrongSide(role=role, side=seat.side)
     if sponsor is not None:
         refuse_beyond(sponsor, wanted, places)
-    _refuse_conflicts(seat_id=seat_id, role=wanted, places=places, at=at)
+    _refuse_conflicts(seat_id=seat_id, role=role, places=places, starts_at=starts_at, ends_at=ends_at, at=at)
     grants = [
         Grant(
             seat_id=seat_id,
@@ -131,13 +140,15 @@ def grant_role(
         )
         for place in places
     ]
-    for grant in grants:
-        same = Grant.objects.all().live().filter(seat_id=seat_id, role=role)
-        _withdraw(list(same.filter(brand_id=grant.brand_id, incident_id=grant.incident_id)), at=at)
+    same = Grant.objects.all().live().filter(seat_id=seat_id, role=role)
+    replaced = [old for old in _locked(same) if Place(old.brand_id, old.incident_id) in places]
+    _withdraw(replaced, at=at)
     Grant.objects.bulk_create(grants)
     project(grants, {role: wanted})
     needs = sorted(need.value for need in wanted.needs)
     with records_held_back():
+        for old in replaced:
+            record("role.withdrawn", on=old, by=by, at=at, seat_id=seat_id, role=role, reason="granted anew")
         for grant in grants:
             record(
                 "role.granted", on=grant, by=by, at=at, seat_id=seat_id, role=role, needs=needs, reason=reason,
@@ -150,7 +161,7 @@ def grant_role(
 def withdraw_role(*, grant_id: UUID, reason: str, by: Actor, at: datetime) -> Grant:
     """Take a role back; its needs end with it. Raises LastOwner when nobody would be left to own the agency."""
     seen: Grant = Grant.objects.found(grant_id)
-    if seen.role == OWNER and seen.withdrawn_at is None:
+    if _owns(seen) and seen.withdrawn_at is None:
         refuse_last_owner({seen.seat_id}, at=at)  # owners before grants: the order in which a goodbye locks
     grant: Grant = Grant.objects.locked(grant_id)
     if grant.withdrawn_at is None:
@@ -159,10 +170,94 @@ def withdraw_role(*, grant_id: UUID, reason: str, by: Actor, at: datetime) -> Gr
     return grant
 
 
+@transaction.atomic
+def withdraw_roles(*, reasons: Mapping[UUID, str], by: Actor, at: datetime) -> list[Grant]:
+    """Take many roles back at once, each for its reason, none of which makes an owner.
+
+    Returns those that nobody had taken back before.
+    """
+    grants = _locked(Grant.objects.all().live().filter(pk__in=reasons))
+    if any(_owns(grant) for grant in grants):
+        raise LastOwner("Owners are taken back one by one.")
+    _withdraw(grants, at=at)
+    with records_held_back():
+        for grant in grants:
+            why = reasons[grant.pk]
+            record("role.withdrawn", on=grant, by=by, at=at, seat_id=grant.seat_id, role=grant.role, reason=why)
+    return grants
+
+
+@transaction.atomic
+def reschedule_role(
+    *, grant_id: UUID, ends_at: datetime | None, reason: str, sponsor: Caller | None, by: Actor, at: datetime
+) -> Grant:
+    """Let a grant end at another instant; None is never. To lengthen it asks for all that granting does.
+
+    Raises GrantOver, Invalid, and what `grant_role` raises.
+    """
+    hold_rules_still()
+    seen: Grant = Grant.objects.found(grant_id)
+    if _owns(seen) and ends_at is not None:
+        refuse_last_owner({seen.seat_id}, at=at)
+    seat: Any = apps.get_model("tenants", "Seat").objects.locked(seen.seat_id)
+    grant: Grant = Grant.objects.locked(grant_id)
+    if grant.withdrawn_at is not None or (grant.ends_at is not None and grant.ends_at <= at):
+        raise GrantOver(grant=str(grant_id))
+    if seat.stage == "ENDED":
+        raise SeatEnded(seat=str(seat.pk))
+    _check_times(starts_at=grant.starts_at, ends_at=ends_at, at=at)
+    before = grant.ends_at
+    if before is not None and (ends_at is None or ends_at > before):
+        place = Place(grant.brand_id, grant.incident_id)
+        if sponsor is not None:
+            refuse_beyond(sponsor, role_named(grant.role), [place])
+        _refuse_conflicts(
+            seat_id=grant.seat_id, role=grant.role, places=[place], starts_at=grant.starts_at, ends_at=ends_at, at=at
+        )
+    if ends_at != before:
+        grant.ends_at = ends_at
+        grant.version += 1
+        grant.save(update_fields=["ends_at", "version"])
+        for reach in REACHES:
+            reach.objects.filter(grant_id=grant_id).update(ends_at=ends_at)
+        record(
+            "role.rescheduled", on=grant, by=by, at=at, seat_id=grant.seat_id, role=grant.role, before=before,
+            ends_at=ends_at, reason=reason,
+        )  # fmt: skip
+    return grant
+
+
+def hold_rules_still(*, to_change: bool = False) -> None:
+    """Until the commit nobody changes rules or roles while grants are made by them, and the other way round.
+
+    The first lock of a transaction that takes it: those who change rules wait for every grant that has begun.
+    """
+    take = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
+    digest = hashlib.sha256(b"permissions.rules" + standing_agency().bytes).digest()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {take}(%s)", [int.from_bytes(digest[:8], signed=True)])
+
+
+def _check_times(*, starts_at: datetime | None, ends_at: datetime | None, at: datetime) -> None:
+    if (starts_at and ends_at and starts_at >= ends_at) or (ends_at and ends_at <= at):
+        raise Invalid("A grant begins before it ends, and ends in the future.", starts_at=starts_at, ends_at=ends_at)
+
+
+def _owns(grant: Grant) -> bool:
+    """Whether the grant makes an owner of the agency."""
+    return grant.role == OWNER and grant.brand_id is None and grant.incident_id is None
+
+
+def _locked(grants: QuerySet[Grant]) -> list[Grant]:
+    """Hold the grants until the commit; everybody takes many of them in this order."""
+    return list(grants.order_by("pk").select_for_update(of=("self",), no_key=True))
+
+
 def _withdraw(grants: list[Grant], *, at: datetime) -> None:
     for grant in grants:
         grant.withdrawn_at = at
-        grant.save(update_fields=["withdrawn_at"])
+        grant.version += 1
+    Grant.objects.bulk_update(grants, ["withdrawn_at", "version"], batch_size=500)
     unproject([grant.pk for grant in grants])
 
 
@@ -188,29 +283,37 @@ def refuse_last_owner(leaving: set[UUID], *, at: datetime) -> None:
         raise LastOwner
 
 
-def _refuse_conflicts(*, seat_id: UUID, role: Role, places: Sequence[Place], at: datetime) -> None:
-    """Separation of duties and deny rules, asked of what the seat holds now or will hold."""
-    held = [g for g in Grant.objects.all().live().filter(seat_id=seat_id) if g.ends_at is None or g.ends_at > at]
-    for rule in SeparationRule.objects.filter(lifted_at=None, roles__contains=[role.name]):
-        clash = [
-            grant
-            for grant in held
-            if grant.role in rule.roles
-            and grant.role != role.name
-            and grant.incident_id is None
-            and any(grant.brand_id is None or p.brand_id is None or grant.brand_id == p.brand_id for p in places)
-        ]
-        if clash:
-            raise DutiesConflict(rule=str(rule.pk), name=rule.name, held=sorted({grant.role for grant in clash}))
-    wanted = {place.brand_id for place in places if place.brand_id}
-    if not wanted or any(grant.role in OVERSEERS and grant.brand_id is None for grant in held):
+def _refuse_conflicts(
+    *,
+    seat_id: UUID,
+    role: str,
+    places: Sequence[Place],
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    at: datetime,
+) -> None:
+    """Separation of duties and deny rules, asked of what the seat holds, or will hold, at an instant of this grant."""
+    of_incident = brands_of_incidents(place.incident_id for place in places if place.incident_id)
+    grounds = {of_incident[place.incident_id] if place.incident_id else place.brand_id for place in places}
+    wanted = [Hold(seat_id, role, ground, starts_at, ends_at) for ground in grounds]
+    others = [hold for hold in holds_at_or_after(at, seat_id=seat_id) if hold.role != role]
+    for rule in SeparationRule.objects.filter(lifted_at=None, roles__contains=[role]):
+        # What was accepted when the rule was made is not this grant's fault.
+        clashes = [clash for hold in others for each in wanted for clash in clashing([hold, each], rule.roles)]
+        if clashes:
+            held = sorted({name for clash in clashes for name in clash.roles} - {role})
+            raise DutiesConflict(rule=str(rule.pk), name=rule.name, held=held)
+    brands = {ground for ground in grounds if ground}
+    if not brands:
         return
-    ours = {grant.brand_id for grant in held if grant.brand_id} | wanted
-    for denial in DenyRule.objects.all().live().filter(brand_ids__overlap=list(wanted)):
-        lasting = denial.ends_at is None or denial.ends_at > at
-        rivals = denial.seat_id is None and len(ours & set(denial.brand_ids)) > 1
-        if lasting and (denial.seat_id == seat_id or rivals):
-            raise BehindBarrier(rule=str(denial.pk), brands=sorted(str(b) for b in ours & set(denial.brand_ids)))
+    held_now = holds_at_or_after(at, seat_id=seat_id)
+    for denial in DenyRule.objects.all().live().filter(brand_ids__overlap=list(brands)):
+        if denial.ends_at is not None and denial.ends_at <= at:
+            continue
+        rivals = set(denial.brand_ids)
+        if denial.seat_id == seat_id or (denial.seat_id is None and crossing([*held_now, *wanted], rivals)):
+            ours = {hold.brand_id for hold in [*held_now, *wanted] if hold.brand_id} & rivals
+            raise BehindBarrier(rule=str(denial.pk), brands=sorted(str(brand) for brand in ours))
 
 
 # -- guardian's rows ----------------------------------------------------------------------------------------------
@@ -255,8 +358,9 @@ def project_anew(*, user_id: UUID, by: Actor, at: datetime) -> None:
 
     Where a role has gained or lost a need since it was granted, the ledger is told for each grant.
     """
+    hold_rules_still()
     agency_id = standing_agency()
-    grants = list(Grant.objects.all().live().filter(user_id=user_id).order_by("pk"))
+    grants = _locked(Grant.objects.all().lasting(at).filter(user_id=user_id))
     roles = {name: role_named(name) for name in {grant.role for grant in grants}}
     before: dict[UUID, set[str]] = {}
     for reach in REACHES:
@@ -282,9 +386,8 @@ def _permission_ids() -> dict[tuple[str, str], int]:
 
 @line("roles and grants")
 def end_grants(seat_id: UUID, _by: Actor, at: datetime) -> int:
-    grants = list(Grant.objects.all().live().filter(seat_id=seat_id).values_list("pk", flat=True))
-    Grant.objects.filter(pk__in=grants).update(withdrawn_at=at)
-    unproject(grants)
+    grants = _locked(Grant.objects.all().live().filter(seat_id=seat_id))
+    _withdraw(grants, at=at)
     # Also what was written before rows named their grant.
     seat: Any = apps.get_model("tenants", "Seat").objects.found(seat_id)
     for reach in REACHES:

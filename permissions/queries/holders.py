@@ -14,6 +14,7 @@ from permissions.gate import Caller
 from permissions.models import BrandReach, CustomRole, Grant
 from permissions.models.grants import holds_at
 from permissions.needs import Need
+from permissions.queries.conflicts import brands_of_incidents
 from permissions.roles import ROLES, Role
 
 
@@ -46,23 +47,30 @@ def seats_with_role(*, role: str, brand_id: UUID | None, at: datetime) -> list[U
 
 
 def needs_held(caller: Caller, places: Sequence[Any]) -> list[frozenset[Need]]:
-    """What a caller holds in each of the places, now; a key holds no more than it was issued for. One query at most."""
-    brands = {place.brand_id for place in places if place.brand_id}
+    """What a caller holds in each of the places, now; a key holds no more than it was issued for.
+
+    One query for brands, one for incidents: who holds a need on a brand holds it on the brand's incidents.
+    """
+    of_incident = brands_of_incidents(place.incident_id for place in places if place.incident_id)
+    grounds = [of_incident[place.incident_id] if place.incident_id else place.brand_id for place in places]
+    brands = {ground for ground in grounds if ground} - caller.closed_brands
     on_brands: dict[UUID, set[str]] = {}
-    if brands - caller.closed_brands:
-        rows = BrandReach.objects.filter(
-            holds_at(caller.at), user_id=caller.user_id, content_object_id__in=brands - caller.closed_brands
-        )
+    if brands:
+        rows = BrandReach.objects.filter(holds_at(caller.at), user_id=caller.user_id, content_object_id__in=brands)
         for brand, codename in rows.values_list("content_object_id", "permission__codename"):
             on_brands.setdefault(brand, set()).add(codename)
-    return [_held_in(caller, place, on_brands) for place in places]
+    return [
+        _held_in(caller, place.incident_id, ground, on_brands) for place, ground in zip(places, grounds, strict=True)
+    ]
 
 
-def _held_in(caller: Caller, place: Any, on_brands: dict[UUID, set[str]]) -> frozenset[Need]:
-    if place.brand_id in caller.closed_brands or (caller.key_brands and place.brand_id not in caller.key_brands):
+def _held_in(
+    caller: Caller, incident: UUID | None, brand: UUID | None, on_brands: dict[UUID, set[str]]
+) -> frozenset[Need]:
+    if brand in caller.closed_brands or (caller.key_brands and brand not in caller.key_brands):
         return frozenset()
-    held = set(caller.agency_needs) | on_brands.get(place.brand_id, set())
-    if place.incident_id is not None:
-        own = {need for need, incidents in caller.standing.incidents.items() if place.incident_id in incidents}
-        held = own if place.incident_id in caller.closed_incidents else held | own
+    held = set(caller.agency_needs) | (on_brands.get(brand, set()) if brand else set())
+    if incident is not None:
+        own = {need for need, incidents in caller.standing.incidents.items() if incident in incidents}
+        held = own if incident in caller.closed_incidents else held | own
     return frozenset(need for need in Need if need.value in held and caller.key_permits(need))
