@@ -68,8 +68,26 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     ),
     "role.projected": facts(seat_id=ID, role=WORD, needs=WORDS),
     "role.withdrawn": facts(seat_id=ID, role=WORD, reason=LINE),
+    "role.rescheduled": facts(seat_id=ID, role=WORD, before=maybe(INSTANT), ends_at=maybe(INSTANT), reason=LINE),
+    "role.defined": facts(slug=WORD, side=WORD, needs=WORDS),
+    "role.revised": facts(slug=WORD, needs=WORDS, grants=COUNT),
+    "role.retired": facts(slug=WORD, needs=WORDS, reason=LINE),
+    "separation_rule.created": facts(name=WORD, roles=WORDS, reason=LINE, accepted=COUNT),
+    "separation_rule.lifted": facts(reason=LINE),
+    # Which brands a deny rule names is kept from the trail: those whom it walls off may read the trail.
+    "deny_rule.created": facts(seat_id=maybe(ID), brands=COUNT, ends_at=maybe(INSTANT)),
+    "deny_rule.lifted": facts(reason=LINE),
+    "incident.restricted": facts(restriction_id=ID, reason=LINE),
+    "incident.restriction_lifted": facts(restriction_id=ID, reason=LINE),
+    "review.opened": facts(items=COUNT, due_at=INSTANT, reason=LINE),
+    "review.decided": facts(kept=IDS, removed=IDS, ended=IDS),
+    "review.closed": facts(
+        digest=DIGEST, reason=LINE, kept=COUNT, removed=COUNT, ended=COUNT, protected=COUNT, unanswered=COUNT
+    ),
     "key.issued": facts(prefix=WORD, needs=WORDS, brand_ids=IDS, expires_at=maybe(INSTANT)),
     "key.revoked": facts(prefix=WORD, reason=LINE),
+    "key.rotated": facts(prefix=WORD, successor_id=ID, expires_at=maybe(INSTANT)),
+    "key.exposed": facts(prefix=WORD, where=WORD),
     # approvals
     "approval.requested": facts(about_kind=WORD, about_id=ID, digest=DIGEST, stages=WORDS),
     "approval.decided": facts(about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST),
