@@ -107,6 +107,8 @@ MIGRATION_LINTER_OPTIONS = {
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.http.request_id.RequestIdMiddleware",
+    "core.http.rate_headers.RateHeaders",
+    "tenants.exposed_keys.ExposedKeys",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -232,6 +234,7 @@ REST_FRAMEWORK = {
         "tenants.sign_in.SessionTokenAuthentication",
         "tenants.sign_in.CookieAuthentication",
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["core.http.rates.Throttle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.http.parser.StrictJSONParser"],
@@ -241,6 +244,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# Requests a minute; a key has a rate of its own. RATE_LIMITS=0 for measurements that nobody else shares.
+RATE_LIMITS = os.environ.get("RATE_LIMITS", "1") == "1"
+RATE_LIMIT_PERSON = int(os.environ.get("RATE_LIMIT_PERSON", "1200"))
+RATE_LIMIT_ADDRESS = int(os.environ.get("RATE_LIMIT_ADDRESS", "300"))
+# How many proxies of ours stand in front, each adding to X-Forwarded-For; 0: the connection's own address counts.
+TRUSTED_PROXIES = int(os.environ.get("TRUSTED_PROXIES", "0"))
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "crisisapi",
     "DESCRIPTION": "The backend that an agency runs when a client brand is on fire in social media.",

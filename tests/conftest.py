@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from tenants.models import Agency, Brand, SocialAccount
 from tests.cast import Person, add_account, add_brand, found_agency, seat_person, walled
@@ -19,6 +20,12 @@ from tests.cast import Person, add_account, add_brand, found_agency, seat_person
 def pytest_configure() -> None:
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         raise pytest.UsageError("The tests need a Postgres and a Valkey of their own: start them with bin/test.")
+
+
+@pytest.fixture(autouse=True)
+def unhurried(settings: Settings) -> None:
+    """Tests ask thousands of times a minute from one address; those about rates count again."""
+    settings.RATE_LIMITS = False
 
 
 @dataclass(frozen=True)

@@ -116,9 +116,9 @@ def test_an_expired_and_a_revoked_key_are_refused(north: North, ana: Person) -> 
         assert key.get("brands").status == 401
 
 
-def test_a_key_of_another_agency_finds_nothing(north: North, eve: Person) -> None:
+def test_a_key_of_another_agency_opens_nothing(north: North, eve: Person) -> None:
     key = key_of(eve, Need.BRANDS_READ)
-    assert key.get("/v1/agencies/north/brands").status == 404
+    assert key.get("/v1/agencies/north/brands").status == 401
 
 
 def test_an_idempotency_key_answers_what_was_answered(north: North, ana: Person) -> None:
