@@ -47,6 +47,8 @@ class Approval(TenantRow):
     stage_index = models.PositiveSmallIntegerField(default=0)
     stage = models.CharField(max_length=8, choices=ApprovalStage.choices, default=ApprovalStage.PENDING)
     author_seat_ids = ArrayField(models.UUIDField(), default=list, blank=True)
+    # Whoever decides has proved shortly before who they are; set by whoever asks, who knows how grave the matter is.
+    needs_step_up = models.BooleanField(default=False, db_default=False)
     requested_at = models.DateTimeField()
     granted_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -83,7 +85,7 @@ class Approval(TenantRow):
                 name="what_was_asked_never_changes",
                 fields=[
                     "agency", "brand", "about_kind", "about_id", "payload", "digest", "stages", "author_seat_ids",
-                    "expires_at",
+                    "expires_at", "needs_step_up",
                 ],
             ),
         ]  # fmt: skip
@@ -111,6 +113,9 @@ class DecisionLink(TenantRow):
 
     class Meta:
         indexes = [models.Index(fields=["agency", "seat"], name="goodbye_asks_for_links")]
+
+    def over(self, at: datetime) -> bool:
+        return self.used_at is not None or self.voided_at is not None or self.expires_at <= at
 
 
 class Decision(TenantRow):

@@ -90,7 +90,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "key.exposed": facts(prefix=WORD, where=WORD),
     # approvals
     "approval.requested": facts(about_kind=WORD, about_id=ID, digest=DIGEST, stages=WORDS),
-    "approval.decided": facts(about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST),
+    # `link_id`: by which link the person came, null when they had signed in.
+    "approval.decided": facts(about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST, link_id=maybe(ID)),
+    "approval.link_sent": facts(link_id=ID, seat_id=ID, expires_at=INSTANT),
     "approval.granted": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
     "approval.rejected": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
     "approval.voided": facts(about_kind=WORD, about_id=ID, digest=DIGEST, reason=LINE),

@@ -43,8 +43,8 @@ def test_the_lead_and_then_the_client_grant_it(
         ]
     about = {"about_id": str(approval.about_id), "digest": approval.digest}
     assert events_of(approval)[1:] == [
-        ("approval.decided", str(lea.actor), about | {"stage": "lead", "verdict": "approve"}),
-        ("approval.decided", str(cy.actor), about | {"stage": "client", "verdict": "approve"}),
+        ("approval.decided", str(lea.actor), about | {"stage": "lead", "verdict": "approve", "link_id": None}),
+        ("approval.decided", str(cy.actor), about | {"stage": "client", "verdict": "approve", "link_id": None}),
         ("approval.granted", str(cy.actor), about | {"about_kind": "tests.text"}),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from approvals.models import Approval, Decision
+from approvals.actions.links import LinkDead, void_links
+from approvals.models import Approval, Decision, DecisionLink
 from approvals.payload import digest_of
 from approvals.process import Step, check_stages
-from approvals.queries import flaw
+from approvals.queries import flaw, link_of_token, opens
 from approvals.states import APPROVAL_LIFECYCLE, ApprovalStage, Verdict
 from core.actor import Actor
 from core.failpoints import failpoint
@@ -26,6 +28,7 @@ from permissions.needs import Need
 from permissions.queries.holders import holds_role
 from permissions.revocation import line
 from tenants.models import Seat
+from tenants.queries import caller_for
 
 
 class AlreadyRequested(Refusal):
@@ -106,11 +109,13 @@ def request_approval(
     by: Actor,
     at: datetime,
     incident_id: UUID | None = None,
+    needs_step_up: bool = False,
 ) -> Approval:
     """Ask people, stage by stage, to agree to exactly this payload; payload, stages and authors are frozen here.
 
     `stages` is the process in order (`approvals.process.Step`). Everyone in `author_seat_ids` is kept from deciding.
-    `incident_id` names the incident whose timeline tells of it. Raises Invalid for stages that make no sense or an
+    `incident_id` names the incident whose timeline tells of it; `needs_step_up` asks whoever decides to have proved
+    shortly before who they are. Raises Invalid for stages that make no sense or an
     end in the past, AlreadyRequested while a request about the same thing is live.
     """
     if expires_at is not None and expires_at <= at:
@@ -131,6 +136,7 @@ def request_approval(
         author_seat_ids=sorted(set(author_seat_ids)),
         requested_at=at,
         expires_at=expires_at,
+        needs_step_up=needs_step_up,
     )
     approval.save(force_insert=True)
     record(
@@ -148,13 +154,20 @@ def request_approval(
 
 @transaction.atomic
 def decide_approval(
-    *, approval_id: UUID, verdict: str, digest: str, comment: str, caller: Caller, at: datetime
+    *,
+    approval_id: UUID,
+    verdict: str,
+    digest: str,
+    comment: str,
+    caller: Caller,
+    at: datetime,
+    link_id: UUID | None = None,
 ) -> Approval:
     """Add one person's voice. The last voice of the last stage grants; one rejection ends the request.
 
-    `verdict` is approve or reject, `digest` that of the text which the person saw. Refusals: HumansDecide, NotAllowed,
-    AuthorCannotApprove and NotAnApprover (403); DigestDiffers (412); AlreadyDecided, CannotMove and ApprovalExpired
-    (409).
+    `verdict` is approve or reject, `digest` that of the text which the person saw, `link_id` the link they came by
+    when they did not sign in. Refusals: HumansDecide, NotAllowed, AuthorCannotApprove and NotAnApprover (403);
+    DigestDiffers (412); AlreadyDecided, CannotMove and ApprovalExpired (409).
     """
     if caller.actor.kind != "seat":
         raise HumansDecide
@@ -183,6 +196,7 @@ def decide_approval(
     )
     decision.save(force_insert=True)
     failpoint("approvals.after_voice")
+    asked = approval.stage_index
     if verdict == Verdict.REJECT:
         approval.stage = target
     elif _quorum_met(approval, step):
@@ -191,6 +205,8 @@ def decide_approval(
             approval.stage, approval.granted_at = target, at
     approval.version += 1
     approval.save(update_fields=["stage", "stage_index", "granted_at", "version"])
+    moved = approval.stage != ApprovalStage.PENDING or approval.stage_index != asked
+    void_links(Q(approval_id=approval.pk) if moved else Q(approval_id=approval.pk, seat_id=seat.pk), at=at)
     record(
         "approval.decided",
         on=approval,
@@ -200,12 +216,46 @@ def decide_approval(
         stage=step["name"],
         verdict=verdict,
         digest=digest,
+        link_id=link_id,
     )
     if approval.stage == ApprovalStage.GRANTED:
         record("approval.granted", on=approval, by=caller.actor, at=at, **_what(approval))
     elif approval.stage == ApprovalStage.REJECTED:
         record("approval.rejected", on=approval, by=caller.actor, at=at, **_what(approval))
     return approval
+
+
+@transaction.atomic
+def decide_by_link(
+    *, token: str, verdict: str, digest: str, comment: str, session: Caller | None, at: datetime
+) -> Approval:
+    """Decide once as the person whom a link was mailed to; the link is used up.
+
+    `session` is the same request's signed-in person: where a step-up is asked for, the link alone is not enough.
+    Raises LinkDead (404) for everything that the link itself, or whoever it was for, is no longer good for;
+    DigestDiffers (412), which leaves the link as it was.
+    """
+    found = link_of_token(token)
+    if found is None:
+        raise LinkDead
+    # The seat, the approval, the link: whoever takes more than one of them takes them in this order.
+    seat = Seat.objects.all().active().select_for_update(of=("self",), no_key=True).filter(pk=found.seat_id).first()
+    if seat is None:
+        raise LinkDead
+    approval = _held(found.approval_id)
+    link: DecisionLink = DecisionLink.objects.locked(found.pk)
+    caller = caller_for(seat, at=at)
+    if not opens(link, approval, caller):
+        raise LinkDead
+    if digest != link.digest:
+        raise DigestDiffers(digest=link.digest)
+    if session is not None and session.user_id == caller.user_id:
+        caller = replace(caller, proved_at=session.proved_at, second_factor=session.second_factor)
+    link.used_at = at
+    link.save(update_fields=["used_at"])
+    return decide_approval(
+        approval_id=approval.pk, verdict=verdict, digest=digest, comment=comment, caller=caller, at=at, link_id=link.pk
+    )
 
 
 def _held(approval_id: UUID) -> Approval:
@@ -252,6 +302,7 @@ def _void(approval: Approval, *, reason: str, by: Actor, at: datetime) -> Approv
     approval.stage = APPROVAL_LIFECYCLE.step("void", from_=approval.stage)
     approval.version += 1
     approval.save(update_fields=["stage", "version"])
+    void_links(Q(approval_id=approval.pk), at=at)
     record("approval.voided", on=approval, by=by, at=at, reason=reason, **_what(approval))
     return approval
 
