@@ -141,7 +141,7 @@ class _Stage:
         brands = self.brands[::step][:holding]
         reader, other = self._reader("account_manager", brands), self._granted_one_by_one(brands)
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")  # as autovacuum would have done long ago
+            cursor.execute("VACUUM ANALYZE")  # as autovacuum would have done long ago
         where = f"{holding} of {len(self.brands)} brands, {self.incidents} incidents"
         ours, free = _alternately(lambda: self._request(reader), lambda: self._request(self.owner))
         for name, pick in (("p50", _p50), ("p99", _p99)):

@@ -83,6 +83,7 @@ class Incident(TenantRow):
         ]
         indexes = [
             models.Index(fields=["agency", "brand", "-id"], name="incident_list_asks_by_brand"),
+            models.Index(fields=["agency", "-id"], name="incident_list_asks_for_newest"),
             models.Index(fields=["agency", "cause_id"], name="a_cause_asks_its_incident"),
         ]
         triggers = [pgtrigger.FSM(name="incident_moves", field="stage", transitions=INCIDENT_LIFECYCLE.pairs())]
