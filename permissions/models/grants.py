@@ -69,7 +69,10 @@ class Grant(TenantRow):
 
 
 class Reach(UserObjectPermissionBase):
-    """One need that a person holds on one thing through one grant: guardian's row, inside the wall, with its times."""
+    """One need that a person holds on one thing through one grant: guardian's row, inside the wall, with its times.
+
+    The key has a name from the other side, `reach`: that is how guardian's own questions find these tables.
+    """
 
     walled: ClassVar[bool] = True
 
@@ -87,7 +90,7 @@ class Reach(UserObjectPermissionBase):
 
 
 class BrandReach(Reach):
-    content_object = TenantKey("tenants.Brand", on_delete=models.CASCADE)
+    content_object = TenantKey("tenants.Brand", on_delete=models.CASCADE, related_name="reach")
 
     class Meta(Reach.Meta):
         abstract = False
@@ -97,7 +100,7 @@ class BrandReach(Reach):
 
 
 class AgencyReach(Reach):
-    content_object = models.ForeignKey("tenants.Agency", on_delete=models.CASCADE, related_name="+")
+    content_object = models.ForeignKey("tenants.Agency", on_delete=models.CASCADE, related_name="reach")
 
     class Meta(Reach.Meta):
         abstract = False
@@ -106,7 +109,7 @@ class AgencyReach(Reach):
 class IncidentReach(Reach):
     """What a person holds on one incident by a grant on it: the only door to one that is restricted."""
 
-    content_object = TenantKey("incidents.Incident", on_delete=models.CASCADE)
+    content_object = TenantKey("incidents.Incident", on_delete=models.CASCADE, related_name="reach")
 
     class Meta(Reach.Meta):
         abstract = False
