@@ -1,9 +1,10 @@
-"""Doors for machines: a step of a page, a notification, an invitation's letter."""
+"""Doors for machines: a step of a page, a notification, a letter."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
 from alerting.actions import climb_page, drop_notification, note_failed, note_sent
@@ -12,10 +13,13 @@ from alerting.queries import parcel_for
 from alerting.transports import Message, TransportError, deliver
 from core.actor import Actor
 from core.failpoints import failpoint
+from core.letters import DESKS
 from core.wall import inside
 from jobs.handlers import Run, TryAgain, job
 from tenants.actions.invitations import forget_token
 from tenants.models import Agency, Invitation
+
+log = structlog.get_logger(__name__)
 
 ESCALATION = Actor.rule("escalation")
 
@@ -94,3 +98,30 @@ def _letter(invitation: Invitation, agency: Agency, token: str) -> Message:
         ]
     )
     return Message(invitation.pk, "", f"{agency.name} offers you a seat", text)
+
+
+@job(
+    "alerting.deliver_letter",
+    queue="alerts",
+    semantics="at_least_once",
+    max_attempts=12,
+    lease=30,
+    transactional=False,
+)
+def deliver_letter(run: Run) -> None:
+    """Mail a letter of another app, written now. An address that the mail server refuses for good ends it."""
+    assert run.agency_id is not None  # noqa: S101 - written by queue_letter
+    desk, thing_id = DESKS[run.args["kind"]], UUID(run.args["thing_id"])
+    with inside(run.agency_id):
+        letter = desk.write(thing_id, run.at)
+    if letter is None:
+        return
+    try:
+        deliver("email", letter.address, Message(letter.id, "", letter.subject, letter.text))
+    except TransportError as problem:
+        if not problem.permanent:
+            raise TryAgain(str(problem), after=problem.after) from problem
+        log.warning("letter_refused", kind=run.args["kind"], thing_id=str(thing_id))
+    failpoint("alerting.after_letter")
+    with inside(run.agency_id):
+        desk.posted(thing_id)

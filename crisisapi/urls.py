@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.routers import Route, SimpleRouter
 
+from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
 from tenants.api.invitations import AcceptInvitation
 
@@ -73,6 +74,7 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
     path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
+    path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
     path("v1/agencies/<slug:agency>/", include(router.urls)),
 ]

@@ -3,6 +3,7 @@
 from alerting.actions.alarms import raise_alarm
 from alerting.actions.contacts import add_contact_method, remove_contact_method
 from alerting.actions.invitations import queue_invitation_letter
+from alerting.actions.letters import queue_letter
 from alerting.actions.notifications import drop_notification, note_failed, note_sent
 from alerting.actions.pages import (
     acknowledge_page,
@@ -27,6 +28,7 @@ __all__ = [
     "note_sent",
     "override_rota",
     "queue_invitation_letter",
+    "queue_letter",
     "raise_alarm",
     "raise_page",
     "remove_contact_method",

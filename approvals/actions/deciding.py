@@ -27,6 +27,7 @@ from permissions.gate import Caller
 from permissions.needs import Need
 from permissions.queries.holders import holds_role
 from permissions.revocation import line
+from permissions.step_up import require_step_up
 from tenants.models import Seat
 from tenants.queries import caller_for
 
@@ -166,8 +167,8 @@ def decide_approval(
     """Add one person's voice. The last voice of the last stage grants; one rejection ends the request.
 
     `verdict` is approve or reject, `digest` that of the text which the person saw, `link_id` the link they came by
-    when they did not sign in. Refusals: HumansDecide, NotAllowed, AuthorCannotApprove and NotAnApprover (403);
-    DigestDiffers (412); AlreadyDecided, CannotMove and ApprovalExpired (409).
+    when they did not sign in. Refusals: HumansDecide, NotAllowed, AuthorCannotApprove, NotAnApprover and StepUpRequired
+    (403); DigestDiffers (412); AlreadyDecided, CannotMove and ApprovalExpired (409).
     """
     if caller.actor.kind != "seat":
         raise HumansDecide
@@ -183,6 +184,8 @@ def decide_approval(
     if approval.expired(at):
         raise ApprovalExpired(expired_at=approval.expires_at)
     step = _stage_of(approval, caller, at)
+    if approval.needs_step_up:
+        require_step_up(caller)
     decision = Decision(
         id=uuid7(),
         approval_id=approval.pk,
@@ -233,7 +236,7 @@ def decide_by_link(
 
     `session` is the same request's signed-in person: where a step-up is asked for, the link alone is not enough.
     Raises LinkDead (404) for everything that the link itself, or whoever it was for, is no longer good for;
-    DigestDiffers (412), which leaves the link as it was.
+    DigestDiffers (412) and StepUpRequired (403), which leave the link as it was.
     """
     found = link_of_token(token)
     if found is None:

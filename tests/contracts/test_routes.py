@@ -28,6 +28,7 @@ OPEN = {
     "docs/": "the contract is public",
     "docs/redoc/": "the contract is public",
     "v1/invitations/accept": "the token is the proof",
+    "v1/decisions/<str:token>": "the token of the letter is the proof",
     "v1/reports/<str:token>": "the signed link is the proof",
 }
 
@@ -71,6 +72,13 @@ def routes() -> list[Route]:
 
 
 ROUTES = routes()
+
+
+def model_of(route: Route) -> str | None:
+    """The label of the model whose row the route's `pk` names; None where it names none of a table."""
+    shape = getattr(route.view, "serializer_class", None)
+    model = getattr(getattr(shape, "Meta", None), "model", None)
+    return model._meta.label if model is not None else None
 
 
 def body_for(route: Route) -> dict[str, object] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -12,13 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from approvals.actions import decide_approval
-from approvals.models import Approval, Decision
+from approvals.actions import decide_approval, send_decision_link
+from approvals.models import Approval, Decision, DecisionLink
 from approvals.states import ApprovalStage, Verdict
 from core.http.preconditions import require_match
 from core.http.shapes import Shape
 from permissions.needs import Need
 from permissions.viewset import ReadViews
+from tenants.models import Seat
 
 SEEN = OpenApiParameter(
     "If-Match",
@@ -52,7 +54,7 @@ class ApprovalLine(serializers.ModelSerializer[Approval]):
         model = Approval
         fields = [
             "id", "brand", "about_kind", "about_id", "incident_id", "digest", "stage", "stages", "stage_index",
-            "author_seat_ids", "requested_at", "granted_at", "expires_at", "spent_at", "spent_on",
+            "author_seat_ids", "needs_step_up", "requested_at", "granted_at", "expires_at", "spent_at", "spent_on",
         ]  # fmt: skip
 
 
@@ -83,6 +85,19 @@ class Voice(Shape):
     comment = serializers.CharField(max_length=2000, default="", allow_blank=True)
 
 
+class LinkShape(Shape):
+    seat = serializers.UUIDField(help_text="Somebody of the client's side whose voice is wanted now.")
+    minutes = serializers.IntegerField(min_value=1, max_value=24 * 60, default=30)
+
+
+class LinkView(serializers.ModelSerializer[DecisionLink]):
+    """A link that was mailed. Its token is in the letter and nowhere else."""
+
+    class Meta:
+        model = DecisionLink
+        fields = ["id", "approval", "seat", "digest", "created_at", "expires_at", "used_at", "voided_at"]
+
+
 class Approvals(ReadViews):
     """Requests that people agree to one exact text."""
 
@@ -92,6 +107,7 @@ class Approvals(ReadViews):
         "retrieve": Need.APPROVALS_READ,
         "approve": Need.APPROVALS_DECIDE,
         "reject": Need.APPROVALS_DECIDE,
+        "links": Need.STATEMENTS_DRAFT,
     }
     serializer_class = ApprovalView
 
@@ -114,6 +130,21 @@ class Approvals(ReadViews):
     def reject(self, _request: Request, **_: Any) -> Response:
         """Refuse the text; one rejection ends the request, whatever its stage."""
         return self._decide(Verdict.REJECT)
+
+    @extend_schema(request=LinkShape, responses={201: LinkView})
+    @action(detail=True, methods=["post"])
+    def links(self, _request: Request, **_: Any) -> Response:
+        """Mail somebody of the client's side a link to decide on exactly this text, once, without signing in.
+
+        An earlier link of theirs ends. Where the approval asks for a step-up the link alone is not enough.
+        """
+        approval: Approval = self.subject()
+        wanted = self.read(LinkShape)
+        seat = self.named(Seat.objects.all(), wanted["seat"], field="seat", sees=Need.SEATS_READ)
+        link = send_decision_link(
+            approval_id=approval.pk, seat_id=seat.pk, lasts=timedelta(minutes=wanted["minutes"]), **self.told
+        )
+        return Response(LinkView(link).data, status=codes.HTTP_201_CREATED)
 
     def _decide(self, verdict: Verdict) -> Response:
         approval: Approval = self.subject()

@@ -1,0 +1,5 @@
+"""Approvals over HTTP."""
+
+from approvals.api import approvals
+
+routes = [*approvals.routes]

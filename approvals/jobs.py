@@ -1,0 +1,44 @@
+"""What machines do for approvals: write the letter that carries a link."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from approvals.actions.links import forget_link_token
+from approvals.models import DecisionLink
+from core.letters import Desk, Letter, register_letters
+
+LINK_LETTER = "approvals.decision_link"
+
+
+def write_link_letter(link_id: UUID, at: datetime) -> Letter | None:
+    """The letter that brings a link; None when it went out before, or the link is no longer good."""
+    links = DecisionLink.objects.select_related("seat__user", "approval__brand__agency")
+    link: DecisionLink = links.get(pk=link_id)
+    token = link.token_to_send
+    if token is None or link.over(at):
+        return None
+    brand = link.approval.brand
+    text = "\n".join(
+        [
+            f"{brand.agency.name} asks you to decide on a text for {brand.name}.",
+            "",
+            "Open this link to read it; nothing is decided by opening it:",
+            "",
+            f"{settings.PUBLIC_URL}/v1/decisions/{token}",
+            "",
+            f"The link is good until {link.expires_at:%Y-%m-%d %H:%M} UTC, for one decision, and for you alone:",
+            "whoever has it can decide in your name. Do not forward it.",
+        ]
+    )
+    return Letter(link.pk, link.seat.user.email, f"{brand.agency.name} asks for your decision", text)
+
+
+def link_letter_posted(link_id: UUID) -> None:
+    forget_link_token(link_id=link_id)
+
+
+register_letters(LINK_LETTER, Desk(write=write_link_letter, posted=link_letter_posted))
