@@ -2,6 +2,7 @@
 
 from incidents.api.incidents import Incidents
 from incidents.api.postmortems import PostMortems
+from incidents.api.restrictions import routes as restrictions
 from incidents.api.statements import Statements
 from incidents.api.work import Clocks, Duties, Notes, Tasks, Timeline
 
@@ -14,6 +15,7 @@ routes = [
     ("incidents/<uuid:incident>/clocks", Clocks, "incident-clock"),
     ("statements", Statements, "statement"),
     ("post-mortems", PostMortems, "post-mortem"),
+    *restrictions,
 ]
 
 __all__ = ["routes"]

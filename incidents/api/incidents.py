@@ -44,13 +44,18 @@ from tenants.models import Brand
 class IncidentLine(serializers.ModelSerializer[Incident]):
     """An incident as a list shows it."""
 
+    restricted = serializers.SerializerMethodField(help_text="Only its own grants, and the owner, open it.")
+
     class Meta:
         model = Incident
         fields = [
             "id", "reference", "brand", "title", "kind", "severity", "stage", "cause_kind", "cause_id",
             "plan_version", "pause", "opened_at", "activated_at", "contained_at", "resolved_at", "reviewed_at",
-            "closed_at", "stood_down_at", "version",
+            "closed_at", "stood_down_at", "restricted", "version",
         ]  # fmt: skip
+
+    def get_restricted(self, incident: Incident) -> bool:
+        return incident.pk in self.context["view"].caller.standing.restricted
 
 
 class IncidentView(IncidentLine):

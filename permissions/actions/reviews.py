@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -91,12 +91,18 @@ def open_review(*, brand_id: UUID | None, due_at: datetime, reason: str, by: Act
 
 @transaction.atomic
 def decide_review(
-    *, review_id: UUID, decisions: Sequence[Decision], reviewer: Caller, by: Actor, at: datetime
+    *,
+    review_id: UUID,
+    decisions: Sequence[Decision],
+    among: Collection[UUID],
+    reviewer: Caller,
+    by: Actor,
+    at: datetime,
 ) -> AccessReview:
     """Keep or remove grants under review; what is removed ends with the commit. One refusal refuses all.
 
-    A grant that ended meanwhile is noted as ended, whatever was said of it. Raises ReviewClosed, OwnGrant,
-    ItemDecided, NotFound for a grant that is not under this review, LastOwner.
+    `among` are the grants that the reviewer may see. A grant that ended meanwhile is noted as ended, whatever was
+    said of it. Raises ReviewClosed, OwnGrant, ItemDecided, NotFound for a grant not under this review, LastOwner.
     """
     review: AccessReview = AccessReview.objects.locked(review_id)
     if review.stage != ReviewStage.OPEN or review.due_at <= at:
@@ -108,7 +114,7 @@ def decide_review(
         item.grant_id: item
         for item in ReviewItem.objects.filter(review=review, grant_id__in=asked).select_related("grant").order_by("pk")
     }
-    if missing := sorted(str(grant_id) for grant_id in asked.keys() - items.keys()):
+    if missing := sorted(str(grant_id) for grant_id in asked.keys() - (items.keys() & set(among))):
         raise NotFound("These grants are not under this review.", grants=missing)
     if own := sorted(str(item.grant_id) for item in items.values() if item.grant.seat_id == reviewer.seat_id):
         raise OwnGrant(grants=own)

@@ -1,5 +1,5 @@
 """Rights over HTTP."""
 
-from permissions.api import grants, keys
+from permissions.api import access, grants, keys, reviews, roles, rules
 
-routes = [*grants.routes, *keys.routes]
+routes = [*roles.routes, *grants.routes, *rules.routes, *access.routes, *reviews.routes, *keys.routes]
