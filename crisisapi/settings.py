@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
     "allauth.usersessions",
     "core",
     "jobs",
@@ -110,7 +111,7 @@ MIDDLEWARE = [
     "core.http.rate_headers.RateHeaders",
     "tenants.exposed_keys.ExposedKeys",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "tenants.sign_in.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -208,10 +209,11 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation that arrived by e-mail has proved the address
-ACCOUNT_ADAPTER = "tenants.sign_in.InvitedOnly"
+ACCOUNT_ADAPTER = "tenants.sign_in.adapters.InvitedOnly"
 ACCOUNT_PREVENT_ENUMERATION = True
 USERSESSIONS_TRACK_ACTIVITY = False
 HEADLESS_ONLY = True
+HEADLESS_TOKEN_STRATEGY = "tenants.sign_in.sessions.TokenStrategy"
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_FRONTEND_URLS = {
     "account_confirm_email": PUBLIC_URL + "/verify/{key}",
@@ -219,6 +221,7 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password_from_key": PUBLIC_URL + "/password/reset/{key}",
     "account_signup": PUBLIC_URL + "/signup",
 }
+SESSION_ENGINE = "tenants.sign_in.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = PRODUCTION

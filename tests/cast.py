@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import models
 from django.test import Client
 from django.utils import timezone
@@ -32,6 +33,7 @@ from tenants.actions.accounts import connect_account
 from tenants.actions.agencies import create_brand
 from tenants.models import Agency, Brand, Seat, SocialAccount, User
 from tenants.queries import caller_for
+from tenants.sign_in.sessions import SessionStore
 
 SETTING_THE_STAGE = Actor.operator("tests")
 
@@ -148,14 +150,22 @@ def seat_person(
     return Person(agency, user, seat, {"X-Session-Token": open_session(user)})
 
 
-def open_session(user: User) -> str:
-    """A signed-in session of the app client; its key is the token."""
-    store = import_module(settings.SESSION_ENGINE).SessionStore()
-    store["_auth_user_id"] = str(user.pk)
-    store["_auth_user_backend"] = settings.AUTHENTICATION_BACKENDS[0]
-    store["_auth_user_hash"] = user.get_session_auth_hash()
+def open_session(user: User, *, at: datetime | None = None, second_factor: bool = False) -> str:
+    """The token of an app client's session, as signing in with a password leaves it; with a code too if so wished."""
+    proved_at = (at or timezone.now()).timestamp()
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    records = [{"method": "password", "at": proved_at, "email": user.email}]
+    if second_factor:
+        records.append({"method": "mfa", "at": proved_at, "type": "totp"})
+    store["account_authentication_methods"] = records
+    store["account_authentication_methods_user"] = str(user.pk)
     store.create()
-    return str(store.session_key)
+    token = store.known_token()
+    UserSession.objects.create(user=user, ip="127.0.0.1", user_agent="tests", session_key=store.session_key)
+    return token
 
 
 def key_of(person: Person, *needs: Need, brands: list[Brand] | None = None) -> Person:

@@ -6,29 +6,37 @@ credential that is good, but not for this agency, gets the answer of an agency t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from allauth.account.adapter import DefaultAccountAdapter
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
-from django.http import HttpRequest
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from core.refusals import NotFound
+from core.refusals import NotFound, Refusal
 from core.wall import wall
+from permissions.gate import Caller
+from tenants.actions.providers import NOTE_SEEN_EVERY, note_seen
 from tenants.models import Agency, Seat, User
 from tenants.queries import caller_for
+from tenants.sign_in.records import Proof, proof_of
 
 REALM = 'Bearer realm="crisisapi"'
 
 
-class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
-    """Nobody signs up by themselves: a person comes by invitation."""
+class SecondFactorRequired(Refusal):
+    """The agency asks everybody for a second factor. Facts say where to add one, and where to prove it."""
 
-    def is_open_for_signup(self, _request: HttpRequest) -> bool:
-        return False
+    code = "second_factor_required"
+    status = 403
+    title = "This agency asks for a second factor."
 
 
 def _agency_of(request: Request) -> Agency:
@@ -39,17 +47,35 @@ def _agency_of(request: Request) -> Agency:
     return agency
 
 
-def _seated(request: Request, user: User) -> tuple[Any, Any]:
+def seated(request: Request, user: User, session: Mapping[str, Any]) -> tuple[Any, Any]:
     """The person's live seat in the agency of the URL; outside an agency, the person alone."""
     if "agency" not in ((request.parser_context or {}).get("kwargs") or {}):
         return user, None
     agency = _agency_of(request)
+    now = timezone.now()
     with wall(agency.pk):
-        seat = Seat.objects.all().active().filter(user_id=user.pk).first()
-    if seat is None or not user.is_active:
-        raise NotFound
-    caller = caller_for(seat, at=timezone.now())
+        caller = _caller(agency, user, proof_of(session), now)
     return caller, caller
+
+
+def _caller(agency: Agency, user: User, proof: Proof, now: datetime) -> Caller:
+    """Raises NotFound, or SecondFactorRequired once it is certain that the person sits here."""
+    seat = Seat.objects.all().active().filter(user_id=user.pk).first()
+    if seat is None or not user.is_active or _older(proof, seat):
+        raise NotFound
+    if agency.requires_second_factor and not proof.second_factor:
+        raise SecondFactorRequired(
+            add="/_allauth/app/v1/account/authenticators/totp", prove="/_allauth/app/v1/auth/2fa/reauthenticate"
+        )
+    if seat.last_seen_at is None or now - seat.last_seen_at >= NOTE_SEEN_EVERY:
+        # After the commit: a seat that is locked here would wait for others who lock seats in their own order.
+        transaction.on_commit(partial(note_seen, agency_id=UUID(str(agency.pk)), seat_id=seat.pk, at=now), robust=True)
+    return replace(caller_for(seat, at=now), proved_at=proof.last_at, second_factor=proof.second_factor)
+
+
+def _older(proof: Proof, seat: Seat) -> bool:
+    """Whether the session signed in before the seat was given, or given back."""
+    return seat.signed_in_after is not None and (proof.first_at is None or proof.first_at < seat.signed_in_after)
 
 
 class SessionTokenAuthentication(XSessionTokenAuthentication):  # type: ignore[misc]
@@ -64,7 +90,7 @@ class SessionTokenAuthentication(XSessionTokenAuthentication):  # type: ignore[m
         found = super().authenticate(request)
         if found is None:
             raise AuthenticationFailed("This session is not valid.")
-        return _seated(request, found[0])
+        return seated(request, *found)
 
 
 class CookieAuthentication(SessionAuthentication):
@@ -75,4 +101,4 @@ class CookieAuthentication(SessionAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         found = super().authenticate(request)
-        return None if found is None else _seated(request, found[0])
+        return None if found is None else seated(request, found[0], request._request.session)
