@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from core.sealed import SealedTextField
 from core.wall import TenantKey, TenantRow
@@ -80,6 +81,16 @@ class DirectoryUser(TenantRow):
     deleted_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "agency",
+                Lower("user_name"),
+                condition=Q(deleted_at=None),
+                name="a_user_name_is_one_person_of_a_directory",
+            ),
+        ]
+
 
 class DirectoryGroup(TenantRow):
     """A group of the agency's directory. It gives nothing until somebody here says which role it stands for."""
@@ -101,6 +112,8 @@ class DirectoryMembership(TenantRow):
     group = TenantKey(DirectoryGroup)
     member = TenantKey(DirectoryUser)
     grant_ids = models.JSONField(default=list)
+    # Why the member does not hold the group's role: the code of the refusal; empty: they do, or nothing is due.
+    problem = models.CharField(max_length=40, default="", db_default="", blank=True)
     added_at = models.DateTimeField()
 
     class Meta:
