@@ -19,8 +19,8 @@ from tenants.key_sign_in import REALM, agency_named_in, key_of_token
 
 log = structlog.get_logger(__name__)
 
-# A whole key. Its prefix alone is no secret and may be looked for.
-WHOLE_KEY = re.compile(r"csk_[0-9a-f]{32}_[0-9a-f]{12}_[A-Za-z0-9_-]+")
+# A key with its secret of 43 letters, or the beginning of it. The prefix alone is no secret and may be looked for.
+WHOLE_KEY = re.compile(r"csk_[0-9a-f]{32}_[0-9a-f]{12}_[A-Za-z0-9_-]{1,43}")
 EXPOSED = Problem(
     401, "key_exposed", "A key does not belong into an address.",
     "Addresses are written into logs and histories. Send the key in the Authorization header, and rotate this one.",

@@ -17,6 +17,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework import status as codes
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.parsers import FormParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -77,6 +78,27 @@ class PageCookie(CookieAuthentication):
             raise PermissionDenied
 
 
+class BesideTheLink(BaseAuthentication):
+    """Whoever has signed in, in the agency that the link names, when they decide. No good session counts as none."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, Caller] | None:
+        context = request.parser_context or {}
+        agency_id = agency_in_link(context["kwargs"]["token"])
+        agency = Agency.objects.filter(pk=agency_id).first() if agency_id and request.method == "POST" else None
+        if agency is None:
+            return None
+        # Where sign-in looks for the agency; in other routes the address names it.
+        request.parser_context = {**context, "kwargs": {**context["kwargs"], "agency": agency.slug}}
+        for way in (SessionTokenAuthentication(), PageCookie()):
+            try:
+                found = way.authenticate(request)
+            except (APIException, Refusal):
+                continue
+            if found is not None:
+                return found[1], found[1]
+        return None
+
+
 class AskedDelivery(serializers.Serializer[Any]):
     network = serializers.CharField()
     handle = serializers.CharField()
@@ -111,7 +133,7 @@ class DecidedView(serializers.Serializer[Any]):
 class LinkedDecision(APIView):
     """One decision of one person, by the link that was mailed to them."""
 
-    authentication_classes = ()
+    authentication_classes = (BesideTheLink,)
     permission_classes = ()
     parser_classes = (StrictJSONParser, SmallForm)
     renderer_classes = (JSONRenderer, PageRenderer)
@@ -136,28 +158,13 @@ class LinkedDecision(APIView):
         shape = LinkVoice(data=request.data)
         shape.is_valid(raise_exception=True)
         agency_id = _agency_of(token)
-        session = self._session(request, agency_id)
+        session: Any = request.auth
         with wall(agency_id):
             approval = decide_by_link(token=token, **shape.validated_data, session=session, at=timezone.now())
         decided = {"approval": approval.pk, "verdict": shape.validated_data["verdict"], "stage": approval.stage}
         if _wants_page(request):
             return _page("approvals/decided.html", {"decided": decided}, status=codes.HTTP_200_OK)
         return Response(DecidedView(decided).data)
-
-    def _session(self, request: Request, agency_id: UUID) -> Caller | None:
-        """Whoever has signed in beside the link, in the agency that the token names; no good session counts as none."""
-        agency = Agency.objects.filter(pk=agency_id).first()
-        if agency is None:
-            return None
-        self.kwargs["agency"] = agency.slug  # where sign-in looks for the agency
-        for way in (SessionTokenAuthentication(), PageCookie()):
-            try:
-                found = way.authenticate(request)
-            except (APIException, Refusal):
-                continue
-            if found is not None and isinstance(found[1], Caller):
-                return found[1]
-        return None
 
     def handle_exception(self, exc: Exception) -> Any:
         response = super().handle_exception(exc)

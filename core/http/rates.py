@@ -127,7 +127,7 @@ def _limiter(url: str) -> SlidingWindowCounterRateLimiter:
 class Throttle(BaseThrottle):
     """Counts each request of the API: by its key, else by its person, else by its address.
 
-    A view that nobody signs in to can say `address_rate`, how many requests a minute one address may send it.
+    A view that lets people in without signing in says `address_rate`: so many requests a minute from one address.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
@@ -136,13 +136,16 @@ class Throttle(BaseThrottle):
 
 
 def _allowance_of(request: Request, view: Any) -> Allowance:
+    per_minute: int | None = getattr(view, "address_rate", None)
+    if per_minute is not None:
+        return of_address(request, per_minute)
     said: Allowance | None = getattr(request._request, "allowance", None)
     if said is not None:
         return said
     person = getattr(request.user, "user_id", None) or getattr(request.user, "pk", None)
     if person is not None:
         return Allowance(PERSON, str(person), settings.RATE_LIMIT_PERSON)
-    return of_address(request, getattr(view, "address_rate", None))
+    return of_address(request)
 
 
 def of_address(request: HttpRequest | Request, per_minute: int | None = None) -> Allowance:

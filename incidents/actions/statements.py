@@ -26,6 +26,7 @@ from publishing.states import PostStage
 from tenants.models import SocialAccount
 
 ABOUT = "incidents.statement_version"
+GRAVE = 2  # up to this severity, whoever decides has proved shortly before who they are
 Deliveries = Sequence[tuple[UUID, str]]
 WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
 NEVER_OUT = WAITING | {PostStage.CANCELLED}
@@ -149,6 +150,7 @@ def submit_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statemen
         stages=approval_stages(incident),
         author_seat_ids=authors_of(statement),
         expires_at=None,
+        needs_step_up=incident.severity <= GRAVE,
         by=by,
         at=at,
     )
