@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.http.request_id.RequestIdMiddleware",
     "core.http.rate_headers.RateHeaders",
+    "tenants.sign_in.limits.TooManyAttempts",
     "tenants.exposed_keys.ExposedKeys",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.sign_in.sessions.SessionMiddleware",
@@ -211,6 +212,13 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation that arrived by e-mail has proved the address
 ACCOUNT_ADAPTER = "tenants.sign_in.adapters.InvitedOnly"
 ACCOUNT_PREVENT_ENUMERATION = True
+# Wrong passwords and codes; the rest is allauth's own. Counted in the cache, which lives in Postgres.
+ACCOUNT_RATE_LIMITS = {"login_failed": "50/15m/ip,10/15m/key", "login": "60/m/ip"}
+MFA_ADAPTER = "tenants.sign_in.adapters.SealedFactors"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# No neighbouring steps: allauth remembers a used code for one step only, so a longer life would let it in twice.
+MFA_TOTP_TOLERANCE = 0
 USERSESSIONS_TRACK_ACTIVITY = False
 HEADLESS_ONLY = True
 HEADLESS_TOKEN_STRATEGY = "tenants.sign_in.sessions.TokenStrategy"

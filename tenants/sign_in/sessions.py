@@ -16,8 +16,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.middleware import SessionMiddleware as CookieMiddleware
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
 TOKEN_PREFIX = "css_"  # noqa: S105 - a kind of token, told apart from keys (csk_) and invitations (cin_)
@@ -42,7 +41,7 @@ class SessionStore(DatabaseStore):
         store.token = token
         return store
 
-    def _get_new_session_key(self) -> str:  # type: ignore[override] # Django's stubs leave it out
+    def _get_new_session_key(self) -> str:
         """Called for every new session and whenever one gets a new id."""
         self.token = TOKEN_PREFIX + get_random_string(TOKEN_LENGTH)
         return key_of_token(self.token)
@@ -63,7 +62,7 @@ class TokenStrategy(SessionTokenStrategy):  # type: ignore[misc]
 
     def lookup_session(self, session_token: str) -> SessionBase | None:
         store = SessionStore.of_token(session_token)
-        return store if store.exists(store.session_key) else None
+        return store if store.exists(key_of_token(session_token)) else None
 
 
 class SessionMiddleware(CookieMiddleware):
@@ -73,8 +72,8 @@ class SessionMiddleware(CookieMiddleware):
         token = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         request.session = SessionStore.of_token(token) if token else SessionStore()
 
-    def process_response(self, request: HttpRequest, response: Any) -> HttpResponseBase:
-        answer: HttpResponseBase = super().process_response(request, response)
+    def process_response(self, request: HttpRequest, response: Any) -> HttpResponse:
+        answer = super().process_response(request, response)
         cookie = answer.cookies.get(settings.SESSION_COOKIE_NAME)
         if cookie is not None and cookie.value:  # an empty one tells the browser to forget
             token = _store_of(request).known_token()
