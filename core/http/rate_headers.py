@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.status import HTTP_500_INTERNAL_SERVER_ERROR
 
 from core.http.problems import Problem, render
 from core.http.rates import Verdict, ask, of_address
@@ -27,9 +28,10 @@ class RateHeaders:
             return response
         verdict: Verdict | None = getattr(request, "rate_verdict", None)
         if verdict is None:
+            if response.status_code >= HTTP_500_INTERNAL_SERVER_ERROR:
+                return response  # what is our fault is nobody's request
             verdict = ask(of_address(request))
             if not verdict.admitted:
-                response.close()
                 response = render(Problem.of_refusal(verdict.refusal()), request)
         for name, value in verdict.headers.items():
             response[name] = value
