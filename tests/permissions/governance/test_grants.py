@@ -79,9 +79,7 @@ def test_an_owners_only_grant_is_not_replaced_by_a_later_or_a_passing_one(
     assert grant(ana, ana, "owner").status == 201
 
 
-def test_grants_are_found_by_person_brand_role_and_state(
-    north: North, ana: Person, bo: Person, now: datetime
-) -> None:
+def test_grants_are_found_by_person_brand_role_and_state(north: North, ana: Person, bo: Person, now: datetime) -> None:
     coming = grant(ana, bo, "analyst", north.borealis.pk, starts_at=(now + HOUR).isoformat()).body[0]["id"]
     over = grant(ana, bo, "responder", north.borealis.pk, ends_at=(now + HOUR).isoformat()).body[0]["id"]
     own = str(grant_of(bo, "account_manager").pk)
@@ -150,9 +148,7 @@ def test_the_end_of_a_grant_is_moved_and_holds_to_the_second(
     row = grant_of(bo, "analyst")
     seen = ana.get(f"grants/{row.pk}")
     sooner = now + HOUR
-    changed = ana.patch(
-        f"grants/{row.pk}", {"ends_at": sooner.isoformat(), "reason": "moved"}, If_Match=seen.etag
-    )
+    changed = ana.patch(f"grants/{row.pk}", {"ends_at": sooner.isoformat(), "reason": "moved"}, If_Match=seen.etag)
     assert (changed.status, changed.body["version"]) == (200, 2)
     assert [sees(bo, north.borealis, at) for at in (sooner - SECOND, sooner)] == [True, False]
     with walled(north.agency):
@@ -172,16 +168,13 @@ def test_what_is_over_stays_over(north: North, ana: Person, bo: Person, now: dat
         etag = ana.get(f"grants/{row.pk}").etag
         answer = ana.patch(f"grants/{row.pk}", {"ends_at": None, "reason": "again"}, If_Match=etag)
         assert (answer.status, answer.code) == (409, "grant_over")
-    past = ana.patch(
-        f"grants/{row.pk}", {"ends_at": (now - HOUR).isoformat(), "reason": "x"}, If_Match=etag
-    )
+    past = ana.patch(f"grants/{row.pk}", {"ends_at": (now - HOUR).isoformat(), "reason": "x"}, If_Match=etag)
     assert (past.status, past.code) == (400, "invalid")
 
 
 def test_to_lengthen_a_grant_asks_for_what_granting_asks(
-    north: North, ana: Person, dee: Person, now: datetime
+    north: North, ana: Person, ada: Person, dee: Person, now: datetime
 ) -> None:
-    ada = seat_person(north.agency, "ada", "admin", at=now)
     grant(ana, dee, "owner", ends_at=(now + HOUR).isoformat())
     row = grant_of(dee, "owner")
     etag = ada.get(f"grants/{row.pk}").etag

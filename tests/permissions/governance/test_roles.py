@@ -19,12 +19,6 @@ pytestmark = pytest.mark.django_db
 SCRIBE = {"slug": "scribe", "label": "Scribe", "side": "staff", "needs": ["incidents.read", "incidents.note"]}
 
 
-@pytest.fixture
-def ada(north: North, now: Any) -> Person:
-    """An administrator, who lacks what only the owner holds."""
-    return seat_person(north.agency, "ada", "admin", at=now)
-
-
 def define(by: Person, **more: Any) -> Answer:
     return by.post("roles", SCRIBE | more)
 
@@ -96,9 +90,7 @@ def test_a_role_for_clients_holds_what_clients_may_hold(north: North, ana: Perso
     assert define(ana, side="client", needs=["posts.read"]).status == 201
 
 
-def test_a_revised_role_is_held_anew_by_everybody_at_once(
-    north: North, ana: Person, bo: Person, dee: Person
-) -> None:
+def test_a_revised_role_is_held_anew_by_everybody_at_once(north: North, ana: Person, bo: Person, dee: Person) -> None:
     define(ana)
     grant(ana, bo, "scribe", north.borealis.pk)
     role = ana.get(f"roles/{row(north).pk}")
@@ -122,9 +114,7 @@ def test_a_revised_role_is_held_anew_by_everybody_at_once(
 def test_revising_adds_nothing_that_the_reviser_lacks(north: North, ana: Person, ada: Person) -> None:
     define(ana, needs=["agency.change"])
     role = ada.get(f"roles/{row(north).pk}")
-    answer = ada.patch(
-        f"roles/{row(north).pk}", {"needs": ["agency.change", "identity.connect"]}, If_Match=role.etag
-    )
+    answer = ada.patch(f"roles/{row(north).pk}", {"needs": ["agency.change", "identity.connect"]}, If_Match=role.etag)
     assert (answer.code, answer.body["facts"]["needs"]) == ("role_too_wide", ["identity.connect"])
     assert ada.patch(f"roles/{row(north).pk}", {"label": "Deputy"}, If_Match=role.etag).status == 200
 
@@ -151,9 +141,7 @@ def test_a_role_in_use_is_not_retired(north: North, ana: Person, bo: Person) -> 
     assert again.code == "role_retired"
 
 
-def test_strangers_find_no_role_and_colleagues_change_none(
-    north: North, ana: Person, eve: Person, lea: Person
-) -> None:
+def test_strangers_find_no_role_and_colleagues_change_none(north: North, ana: Person, eve: Person, lea: Person) -> None:
     define(ana)
     role = row(north)
     for path in ("roles", f"roles/{role.pk}", "needs"):
