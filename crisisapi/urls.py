@@ -76,5 +76,6 @@ urlpatterns = [
     path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
+    path("scim/v2/<slug:agency>/", include("tenants.scim.urls")),
     path("v1/agencies/<slug:agency>/", include(router.urls)),
 ]

@@ -62,6 +62,18 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "seat.suspended": facts(reason=LINE),
     "seat.resumed": facts(reason=LINE),
     "seat.revoked": facts(reason=WORD, ended=COUNTS),
+    "directory_token.issued": facts(prefix=WORD, expires_at=maybe(INSTANT)),
+    "directory_token.revoked": facts(prefix=WORD, reason=LINE),
+    "directory_user.created": facts(seat_id=maybe(ID), active=FLAG),
+    "directory_user.changed": facts(fields=WORDS),
+    "directory_user.activated": facts(seat_id=maybe(ID)),
+    "directory_user.deactivated": facts(seat_id=maybe(ID)),
+    "directory_user.deleted": facts(seat_id=maybe(ID)),
+    "directory_group.created": facts(members=COUNT),
+    "directory_group.changed": facts(fields=WORDS, added=IDS, removed=IDS),
+    "directory_group.deleted": facts(members=COUNT),
+    "directory_group.mapped": facts(role=WORD, brand_ids=IDS),
+    "directory_group.unmapped": facts(role=WORD, reason=LINE),
     # permissions
     "role.granted": facts(
         seat_id=ID, role=WORD, needs=WORDS, reason=LINE, starts_at=maybe(INSTANT), ends_at=maybe(INSTANT)
