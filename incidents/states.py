@@ -17,6 +17,7 @@ class Stage(TextChoices):
     STOOD_DOWN = "STOOD_DOWN", "Stood down"
 
 
+GRAVE = 2  # up to this severity, whoever decides has proved shortly before who they are
 INCIDENT_LIFECYCLE = Lifecycle(
     activate=({Stage.ASSESSING}, Stage.ACTIVE),
     stand_down=({Stage.ASSESSING}, Stage.STOOD_DOWN),

@@ -18,7 +18,7 @@ from core.refusals import Invalid, Refusal
 from incidents.actions.work import lock_open
 from incidents.models import Delivery, Incident, Statement, StatementVersion
 from incidents.queries import approval_stages, authors_of
-from incidents.states import STATEMENT_LIFECYCLE, StatementStage
+from incidents.states import GRAVE, STATEMENT_LIFECYCLE, StatementStage
 from ledger.actions import record
 from publishing.actions import cancel_post
 from publishing.models import Post
@@ -26,7 +26,6 @@ from publishing.states import PostStage
 from tenants.models import SocialAccount
 
 ABOUT = "incidents.statement_version"
-GRAVE = 2  # up to this severity, whoever decides has proved shortly before who they are
 Deliveries = Sequence[tuple[UUID, str]]
 WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
 NEVER_OUT = WAITING | {PostStage.CANCELLED}

@@ -30,8 +30,9 @@ from incidents.actions import (
 from incidents.api.bodies import EmptyBody, IncidentReason
 from incidents.api.statements import StatementView
 from incidents.models import Incident
-from incidents.states import Stage, StandDownReason
+from incidents.states import GRAVE, Stage, StandDownReason
 from permissions.needs import Need
+from permissions.step_up import require_step_up
 from permissions.viewset import ReadViews
 from publishing.actions import PATIENCE_S, drain_pause
 from publishing.api import PauseView
@@ -207,8 +208,12 @@ class Incidents(ReadViews):
     @extend_schema(request=IncidentStandDown, responses=IncidentView)
     @action(detail=True, methods=["post"], url_path="stand-down")
     def stand_down(self, _request: Request, **_: Any) -> Response:
+        """No crisis after all. At severity 1 and 2 it asks for a step-up, which no key can give."""
         incident = self.subject()
-        return self.show(stand_down_incident(incident_id=incident.pk, **self.read(IncidentStandDown), **self.told))
+        wanted = self.read(IncidentStandDown)
+        if incident.severity <= GRAVE:
+            require_step_up(self.caller)
+        return self.show(stand_down_incident(incident_id=incident.pk, **wanted, **self.told))
 
     @extend_schema(request=EmptyBody, responses=IncidentView)
     @action(detail=True, methods=["post"], url_path="put-under-review")
@@ -227,9 +232,15 @@ class Incidents(ReadViews):
     @extend_schema(request=IncidentSeverity, responses=IncidentView)
     @action(detail=True, methods=["post"], url_path="change-severity")
     def change_severity(self, _request: Request, **_: Any) -> Response:
-        """Needs If-Match: nobody overrides a judgement that they have not seen."""
+        """Needs If-Match: nobody overrides a judgement that they have not seen.
+
+        To call severity 1 or 2 less grave asks for a step-up, which no key can give; to call it graver does not.
+        """
         incident = self.subject(seen=True)
-        return self.show(change_severity(incident_id=incident.pk, **self.read(IncidentSeverity), **self.told))
+        wanted = self.read(IncidentSeverity)
+        if incident.severity <= GRAVE and wanted["severity"] > incident.severity:
+            require_step_up(self.caller)
+        return self.show(change_severity(incident_id=incident.pk, **wanted, **self.told))
 
     @extend_schema(request=HoldingStatementShape, responses={201: StatementView})
     @action(detail=True, methods=["post"], url_path="holding-statement")
