@@ -21,7 +21,8 @@ from django.db.models.expressions import Col, RawSQL
 from permissions.needs import Need
 
 Rows = TypeVar("Rows", bound=Model)
-WINDOW = 20  # how many times a page is looked at first among the agency's newest rows
+WINDOW = 20  # how many pages of the agency's newest rows are looked through first
+MANY = 100  # brands, for whoever holds more than which that pays
 
 HELD = """
 SELECT DISTINCT r.content_object_id AS id
@@ -103,15 +104,17 @@ def first(rows: QuerySet[Rows], limit: int) -> list[Rows]:
     children: list[Any] = free.query.where.children
     free.query.where.children = [part for part in children if part is not narrowed]
     columns = [name.removeprefix("-") for name in order]
-    found, params = _brand_by_brand(free, narrowed, order, limit)
+    held, params = narrowed.rhs.select
+    found, found_params = _brand_by_brand(free, narrowed, order, limit)
     if _served(rows.model, order) and _says_only(free.query.where, {"agency", *columns}):
         recent, recent_params = _among_the_newest(free, narrowed, order, limit)
-        found = (
-            f"WITH recent AS MATERIALIZED ({recent}) SELECT * FROM recent UNION ALL "  # noqa: S608
-            f"SELECT * FROM ({found}) AS further WHERE (SELECT count(*) FROM recent) < %s"
-        )
-        params = [*recent_params, *params, limit]
-    key = RawSQL(found, params)  # noqa: S611 - names of our own columns; every value is a parameter
+        held = f"{held}), recent AS MATERIALIZED ({recent}"
+        enough = "(SELECT count(*) FROM recent) < %s"
+        found = f"SELECT * FROM recent UNION ALL SELECT * FROM ({found}) AS x WHERE {enough}"  # noqa: S608
+        params = [*params, *recent_params]
+        found_params = [*found_params, limit]
+    statement = f"WITH held AS MATERIALIZED ({held}) {found}"
+    key = RawSQL(statement, [*params, *found_params])  # noqa: S611 - names of our own columns; values are parameters
     return list(free.filter(**{f"{columns[-1]}__in": key})[:limit])
 
 
@@ -120,27 +123,25 @@ def _brand_by_brand(free: QuerySet[Any], narrowed: InBrands, order: list[str], l
     columns = [name.removeprefix("-") for name in order]
     newest, newest_params = of_one.values(*columns)[:1].query.sql_with_params()
     few, few_params = of_one.values(*columns)[:limit].query.sql_with_params()
-    held, held_params = narrowed.rhs.select
     by = _sorting(order)
     statement = (
         f'SELECT x."{columns[-1]}" FROM ('  # noqa: S608
-        f"SELECT b.id FROM ({held}) AS b CROSS JOIN LATERAL ({newest}) AS x ORDER BY {by} LIMIT %s"
+        f"SELECT b.id FROM held AS b CROSS JOIN LATERAL ({newest}) AS x ORDER BY {by} LIMIT %s"
         f") AS b CROSS JOIN LATERAL ({few}) AS x ORDER BY {by} LIMIT %s"
     )
-    return statement, [*held_params, *newest_params, limit, *few_params, limit]
+    return statement, [*newest_params, limit, *few_params, limit]
 
 
 def _among_the_newest(free: QuerySet[Any], narrowed: InBrands, order: list[str], limit: int) -> tuple[str, list[Any]]:
-    """Whoever holds many of the brands finds a page among the agency's newest rows; others lose little by looking."""
+    """Whoever holds many brands most likely finds a page among the agency's newest rows, with hardly any reading."""
     brand = narrowed.lhs.target.column
     columns = [name.removeprefix("-") for name in order]
-    window, window_params = free.values(*columns, narrowed.lhs.target.attname)[: limit * WINDOW].query.sql_with_params()
-    held, held_params = narrowed.rhs.select
+    window, params = free.values(*columns, narrowed.lhs.target.attname)[: limit * WINDOW].query.sql_with_params()
     statement = (
-        f'SELECT x."{columns[-1]}" FROM ({window}) AS x '  # noqa: S608
-        f'WHERE x."{brand}" IN ({held}) ORDER BY {_sorting(order)} LIMIT %s'
+        f'SELECT x."{columns[-1]}" FROM ({window}) AS x WHERE (SELECT count(*) FROM held) > %s '  # noqa: S608
+        f'AND x."{brand}" IN (SELECT id FROM held) ORDER BY {_sorting(order)} LIMIT %s'
     )
-    return statement, [*window_params, *held_params, limit]
+    return statement, [*params, MANY, limit]
 
 
 def _sorting(order: Sequence[str]) -> str:
