@@ -14,6 +14,7 @@ from rest_framework.routers import Route, SimpleRouter
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
 from tenants.api.invitations import AcceptInvitation
+from tenants.sign_in.oidc import callback, redirect_to_provider
 
 STOREYS = [
     name
@@ -69,6 +70,9 @@ for app in STOREYS:
 urlpatterns = [
     path("healthz", alive),
     path("readyz", ready),
+    # Before allauth's own, because they call providers and so must not stand in a transaction.
+    path("_allauth/browser/v1/auth/provider/redirect", redirect_to_provider),
+    path("_allauth/oidc/<str:provider_id>/callback", callback, name="openid_connect_callback"),
     path("_allauth/", include("allauth.headless.urls")),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
@@ -77,5 +81,6 @@ urlpatterns = [
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
     path("scim/v2/<slug:agency>/", include("tenants.scim.urls")),
+    path("ssf/v1/<slug:agency>/", include("tenants.events.urls")),
     path("v1/agencies/<slug:agency>/", include(router.urls)),
 ]

@@ -62,6 +62,10 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "seat.suspended": facts(reason=LINE),
     "seat.resumed": facts(reason=LINE),
     "seat.revoked": facts(reason=WORD, ended=COUNTS),
+    "identity_provider.connected": facts(second_factor=FLAG),
+    "identity_provider.changed": facts(fields=WORDS),
+    "identity_provider.removed": facts(reason=LINE, identities=COUNT),
+    "identity.linked": facts(provider_id=ID, seat_id=ID),
     "directory_token.issued": facts(prefix=WORD, expires_at=maybe(INSTANT)),
     "directory_token.revoked": facts(prefix=WORD, reason=LINE),
     "directory_user.created": facts(seat_id=maybe(ID), active=FLAG),
@@ -74,6 +78,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "directory_group.deleted": facts(members=COUNT),
     "directory_group.mapped": facts(role=WORD, brand_ids=IDS),
     "directory_group.unmapped": facts(role=WORD, reason=LINE),
+    "event_transmitter.added": facts(name=WORD),
+    "event_transmitter.removed": facts(reason=LINE),
+    "security_event.taken": facts(kind=WORD, outcome=WORD, seat_id=maybe(ID)),
     # permissions
     "role.granted": facts(
         seat_id=ID, role=WORD, needs=WORDS, reason=LINE, starts_at=maybe(INSTANT), ends_at=maybe(INSTANT)

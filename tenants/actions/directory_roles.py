@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,16 +46,25 @@ def hold_directory() -> None:
 
 @transaction.atomic
 def map_group(
-    *, group_id: UUID, role: str, brand_ids: Sequence[UUID], mapper: Caller, by: Actor, at: datetime
+    *,
+    group_id: UUID,
+    role: str,
+    brand_ids: Sequence[UUID],
+    mapper: Caller,
+    check: Callable[[DirectoryGroup], None],
+    by: Actor,
+    at: datetime,
 ) -> DirectoryGroup:
     """Let a group stand for a role on brands, or on the whole agency: its members hold it as long as they are in it.
 
     Raises RoleTooHigh (403) when the mapper lacks a right of the role there, WrongSide (400) for a role of clients,
-    Invalid (400) for no role. A member who must not hold it keeps their membership, with the refusal's code.
+    Invalid (400) for no role. `check` may refuse the row as it is. A member who must not hold the role stays a
+    member without it, with the refusal's code.
     """
     with records_held_back():
         hold_directory()
         group = _group(group_id)
+        check(group)
         wanted = role_named(role)
         if wanted.side != "staff":
             raise WrongSide("A directory seats staff.", role=role, side="staff")
@@ -73,11 +82,14 @@ def map_group(
 
 
 @transaction.atomic
-def unmap_group(*, group_id: UUID, reason: str, by: Actor, at: datetime) -> DirectoryGroup:
+def unmap_group(
+    *, group_id: UUID, reason: str, check: Callable[[DirectoryGroup], None], by: Actor, at: datetime
+) -> DirectoryGroup:
     """Let a group stand for nothing: its members lose exactly what it gave them. Repeating changes nothing."""
     with records_held_back():
         hold_directory()
         group = _group(group_id)
+        check(group)
         if group.role:
             take(memberships_of(group=group), reason=reason, by=by, at=at)
             before, group.role, group.brand_ids, group.mapped_by_id = group.role, "", [], None

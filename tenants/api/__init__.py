@@ -1,5 +1,5 @@
 """Agencies and their people over HTTP."""
 
-from tenants.api import agencies, invitations, seats
+from tenants.api import agencies, directory, invitations, providers, seats
 
-routes = [*agencies.routes, *seats.routes, *invitations.routes]
+routes = [*agencies.routes, *seats.routes, *invitations.routes, *directory.routes, *providers.routes]

@@ -393,9 +393,7 @@ class Search(ScimView):
     def post(self, request: Request, **_: Any) -> Response:
         if not isinstance(request.data, dict):
             raise InvalidSyntaxException
-        asked = self.shape.model_validate(
-            request.data, scim_ctx=Context.SEARCH_REQUEST, scim_policy=resources.POLICY
-        )
+        asked = self.shape.model_validate(request.data, scim_ctx=Context.SEARCH_REQUEST, scim_policy=resources.POLICY)
         return Response(_page([Matches(kind, asked, self.directory.slug) for kind in self.kinds], asked))
 
 
