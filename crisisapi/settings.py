@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "core",
     "jobs",
@@ -214,6 +215,8 @@ ACCOUNT_ADAPTER = "tenants.sign_in.adapters.InvitedOnly"
 ACCOUNT_PREVENT_ENUMERATION = True
 # Wrong passwords and codes; the rest is allauth's own. Counted in the cache, which lives in Postgres.
 ACCOUNT_RATE_LIMITS = {"login_failed": "50/15m/ip,10/15m/key", "login": "60/m/ip"}
+SOCIALACCOUNT_ADAPTER = "tenants.sign_in.oidc.AgencyProviders"
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_ADAPTER = "tenants.sign_in.adapters.SealedFactors"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -228,6 +231,7 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password": PUBLIC_URL + "/password/reset",
     "account_reset_password_from_key": PUBLIC_URL + "/password/reset/{key}",
     "account_signup": PUBLIC_URL + "/signup",
+    "socialaccount_login_error": PUBLIC_URL + "/sign-in/error",
 }
 SESSION_ENGINE = "tenants.sign_in.sessions"
 SESSION_COOKIE_HTTPONLY = True

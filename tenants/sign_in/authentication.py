@@ -24,9 +24,10 @@ from core.refusals import NotFound, Refusal
 from core.wall import wall
 from permissions.gate import Caller
 from tenants.actions.providers import NOTE_SEEN_EVERY, note_seen
-from tenants.models import Agency, Seat, User
+from tenants.models import Agency, User
 from tenants.queries import caller_for
 from tenants.sign_in.records import Proof, proof_of
+from tenants.sign_in.seats import seat_opened
 
 REALM = 'Bearer realm="crisisapi"'
 
@@ -60,22 +61,18 @@ def seated(request: Request, user: User, session: Mapping[str, Any]) -> tuple[An
 
 def _caller(agency: Agency, user: User, proof: Proof, now: datetime) -> Caller:
     """Raises NotFound, or SecondFactorRequired once it is certain that the person sits here."""
-    seat = Seat.objects.all().active().filter(user_id=user.pk).first()
-    if seat is None or not user.is_active or _older(proof, seat):
+    opened = seat_opened(user, proof)
+    if opened is None:
         raise NotFound
-    if agency.requires_second_factor and not proof.second_factor:
+    seat = opened.seat
+    if agency.requires_second_factor and not opened.second_factor:
         raise SecondFactorRequired(
             add="/_allauth/app/v1/account/authenticators/totp", prove="/_allauth/app/v1/auth/2fa/reauthenticate"
         )
     if seat.last_seen_at is None or now - seat.last_seen_at >= NOTE_SEEN_EVERY:
         # After the commit: a seat that is locked here would wait for others who lock seats in their own order.
         transaction.on_commit(partial(note_seen, agency_id=UUID(str(agency.pk)), seat_id=seat.pk, at=now), robust=True)
-    return replace(caller_for(seat, at=now), proved_at=proof.last_at, second_factor=proof.second_factor)
-
-
-def _older(proof: Proof, seat: Seat) -> bool:
-    """Whether the session signed in before the seat was given, or given back."""
-    return seat.signed_in_after is not None and (proof.first_at is None or proof.first_at < seat.signed_in_after)
+    return replace(caller_for(seat, at=now), proved_at=proof.last_at, second_factor=opened.second_factor)
 
 
 class SessionTokenAuthentication(XSessionTokenAuthentication):  # type: ignore[misc]

@@ -14,8 +14,16 @@ SECOND_FACTOR = "mfa"
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """An agency's identity provider vouched for this subject of its own."""
+
+    provider: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """`first_at` and `last_at`: the session's oldest and newest proof. `providers`: identity providers that vouched.
+    """`first_at` and `last_at`: the session's oldest and newest proof. `vouched`: by identity providers.
 
     A passkey counts as a second factor even when it was the only one: it is a thing one has, and opens to a PIN or a
     finger only.
@@ -24,7 +32,7 @@ class Proof:
     first_at: datetime | None = None
     last_at: datetime | None = None
     second_factor: bool = False
-    providers: tuple[str, ...] = ()
+    vouched: frozenset[Vouched] = frozenset()
 
 
 def proof_of(session: Mapping[str, Any]) -> Proof:
@@ -37,5 +45,7 @@ def proof_of(session: Mapping[str, Any]) -> Proof:
         first_at=datetime.fromtimestamp(min(instants), UTC),
         last_at=datetime.fromtimestamp(max(instants), UTC),
         second_factor=any(record["method"] == SECOND_FACTOR for record in records),
-        providers=tuple({str(record["provider"]): None for record in records if record["method"] == PROVIDER}),
+        vouched=frozenset(
+            Vouched(str(record["provider"]), str(record["uid"])) for record in records if record["method"] == PROVIDER
+        ),
     )

@@ -29,28 +29,36 @@ def key_of_token(token: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:KEPT_BYTES]).decode()
 
 
-class SessionStore(DatabaseStore):
-    """Django's store in the database. `session_key` is the hash; `token` is set where it is known."""
+class Key(str):
+    """The stored name of a session. Where its token is known it rides along: allauth makes new stores from keys."""
 
-    token: str | None = None
+    __slots__ = ("token",)
+    token: str
+
+    @classmethod
+    def of(cls, token: str) -> Key:
+        key = cls(key_of_token(token))
+        key.token = token
+        return key
+
+
+class SessionStore(DatabaseStore):
+    """Django's store in the database; `session_key` is the hash of the token."""
 
     @classmethod
     def of_token(cls, token: str) -> SessionStore:
         """The session that a token opens, if there is one."""
-        store = cls(key_of_token(token))
-        store.token = token
-        return store
+        return cls(Key.of(token))
 
     def _get_new_session_key(self) -> str:
         """Called for every new session and whenever one gets a new id."""
-        self.token = TOKEN_PREFIX + get_random_string(TOKEN_LENGTH)
-        return key_of_token(self.token)
+        return Key.of(TOKEN_PREFIX + get_random_string(TOKEN_LENGTH))
 
     def known_token(self) -> str:
-        """The token of this session, to be given to its owner; raises ValueError when it is not known here."""
-        if self.token is None or key_of_token(self.token) != self.session_key:
-            raise ValueError("Only the session's owner knows its token.")
-        return self.token
+        """The token of this session, to be given to its owner; raises LookupError when it is not known here."""
+        if isinstance(self.session_key, Key):
+            return self.session_key.token
+        raise LookupError("Only the session's owner knows its token.")
 
 
 class TokenStrategy(SessionTokenStrategy):  # type: ignore[misc]
