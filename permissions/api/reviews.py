@@ -81,7 +81,7 @@ class ReviewView(ReviewLine):
         return ReviewItemView(seen, many=True, context=self.context).data
 
 
-class ReviewShape(Shape):
+class AccessReviewShape(Shape):
     brand = serializers.UUIDField(default=None, allow_null=True, help_text="Null: the grants on the whole agency.")
     due_at = serializers.DateTimeField(help_text="What nobody has answered by then is removed.")
     reason = serializers.CharField(max_length=500)
@@ -134,10 +134,10 @@ class Reviews(ReadViews):
     def list(self, _request: Request, **_: Any) -> Response:
         return self.show_page(self.get_queryset().filter(**self.asked(WantedReviews)), ReviewLine)
 
-    @extend_schema(request=ReviewShape, responses={201: ReviewView})
+    @extend_schema(request=AccessReviewShape, responses={201: ReviewView})
     def create(self, _request: Request, **_: Any) -> Response:
         """Ask about every grant on a brand and its incidents, or on the whole agency."""
-        wanted = self.read(ReviewShape)
+        wanted = self.read(AccessReviewShape)
         brand_id = wanted.pop("brand")
         brand = None
         if brand_id is not None:
