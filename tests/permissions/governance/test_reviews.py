@@ -19,7 +19,7 @@ from permissions.actions.reviews import CLOSE, close_review
 from permissions.models import AccessReview, Grant
 from permissions.needs import Need
 from permissions.queries.evidence import evidence_of
-from tests.cast import Answer, Person, events_of, key_of, seat_person, walled
+from tests.cast import Answer, Person, events_of, key_of, run_due_jobs, seat_person, walled
 from tests.conftest import North
 from tests.permissions.governance.scene import give, grant, grant_of, ids, open_incident, queries_of
 
@@ -162,6 +162,14 @@ def test_the_deadline_is_a_job(north: North, ada: Person, review: Answer, now: d
     ada.post(f"access-reviews/{review.body['id']}/close", {"reason": "all answered"})
     job.refresh_from_db()
     assert job.state == "CANCELLED"
+
+
+def test_the_job_closes_what_is_due(north: North, ada: Person, bo: Person, review: Answer, now: datetime) -> None:
+    mine = grant_of(bo)
+    Job.objects.filter(handler=CLOSE, key=review.body["id"]).update(due_at=now - DAY)
+    assert run_due_jobs(CLOSE) == 1
+    assert verdicts(ada.get(f"access-reviews/{review.body['id']}")) == {"Bo": "REMOVED", "Cy": "REMOVED"}
+    assert events_of(mine)[-1][2]["reason"] == "Nobody answered before the deadline."
 
 
 def test_after_the_deadline_nothing_is_decided_even_when_the_worker_is_late(
