@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import requests
+import structlog
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless.constants import Client
@@ -42,6 +43,9 @@ from tenants.sign_in.records import proof_of
 from tenants.sign_in.seats import ids_in, provider_name, seat_opened
 from tenants.states import SeatStage
 
+log = structlog.get_logger(__name__)
+
+LONGEST_REASON = 300
 WANTED_OF_CONFIG = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # What a provider that answers nonsense makes allauth stumble over.
 NONSENSE = (requests.RequestException, OAuth2Error, KeyError, TypeError, ValueError)
@@ -53,7 +57,11 @@ def callback_url(name: str) -> str:
 
 
 class Conversation(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """allauth's talk with the provider, with less trust: its own issuer, our own address, signatures verified."""
+    """allauth's talk with the provider, for its own issuer only, and back to our own address only.
+
+    The ID token comes straight from the provider, over TLS that is verified; that is its proof (OpenID Connect Core
+    3.1.3.7). Issuer, audience, expiry and nonce are checked on top.
+    """
 
     @property
     def openid_config(self) -> dict[str, Any]:
@@ -64,11 +72,6 @@ class Conversation(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         if not all(isinstance(config.get(name), str) for name in WANTED_OF_CONFIG):
             raise OAuth2Error("The provider does not tell its addresses.")
         return config
-
-    def get_access_token_data(self, *args: Any, **kwargs: Any) -> Any:
-        data = super().get_access_token_data(*args, **kwargs)
-        self.did_fetch_access_token = False  # allauth would take that for a reason not to verify the signature
-        return data
 
     def get_callback_url(self, _request: HttpRequest, _app: SocialApp) -> str:
         return callback_url(self.provider_id)
@@ -121,6 +124,13 @@ class AgencyProviders(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def get_requests_session(self) -> requests.Session:
         return vetted_session()
+
+    def on_authentication_error(
+        self, _request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, **_: Any
+    ) -> None:
+        """The person is told that it did not work; why is for the operator to read."""
+        name = getattr(provider, "sub_id", None)
+        log.warning("identity_provider_failed", provider=name, error=error, reason=repr(exception)[:LONGEST_REASON])
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """The provider has spoken: link its subject to whoever is signed in, or find who it is.
