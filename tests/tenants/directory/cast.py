@@ -44,7 +44,7 @@ class DirectoryClient:
     def delete(self, path: str, **headers: str) -> Answer:
         return self.call("DELETE", path, **headers)
 
-    def add_user(self, name: str = "", **more: Any) -> dict[str, Any]:
+    def add_user(self, name: str = "", /, **more: Any) -> dict[str, Any]:
         answer = self.post("Users", person(name, **more))
         assert answer.status == 201, answer.body
         return dict(answer.body)
@@ -55,7 +55,7 @@ class DirectoryClient:
         return dict(answer.body)
 
 
-def person(name: str = "", **more: Any) -> dict[str, Any]:
+def person(name: str = "", /, **more: Any) -> dict[str, Any]:
     """As Okta creates one."""
     address = f"{name or uuid4().hex[:8]}@example.com"
     return {

@@ -120,7 +120,9 @@ def test_being_hired_again_is_a_new_seat_and_revives_nothing(north: North, direc
     assert send("GET", "/v1/agencies/north/seats/me", **before).status in {401, 404}
 
 
-def test_who_was_put_out_here_is_not_let_in_by_the_next_push(north: North, ana: Person, directory: DirectoryClient) -> None:
+def test_who_was_put_out_here_is_not_let_in_by_the_next_push(
+    north: North, ana: Person, directory: DirectoryClient
+) -> None:
     made = directory.add_user("ida")
     (seat,) = seats_of(north, "ida@example.com")
     assert ana.post(f"seats/{seat.pk}/revoke", {"reason": "compromised"}).status in {200, 202}
