@@ -160,6 +160,7 @@ def grant_role(
 @transaction.atomic
 def withdraw_role(*, grant_id: UUID, reason: str, by: Actor, at: datetime) -> Grant:
     """Take a role back; its needs end with it. Raises LastOwner when nobody would be left to own the agency."""
+    hold_rules_still()  # before any grant: who takes one role and gives another holds the rules from the start
     seen: Grant = Grant.objects.found(grant_id)
     if _owns(seen) and seen.withdrawn_at is None:
         refuse_last_owner({seen.seat_id}, at=at)  # owners before grants: the order in which a goodbye locks
