@@ -6,7 +6,8 @@ from typing import Any, TypedDict
 
 from core.refusals import Invalid
 from permissions.needs import Need
-from permissions.roles import ROLES
+from permissions.queries.holders import roles_known
+from permissions.roles import Role
 
 MOST_STAGES = 10
 LARGEST_QUORUM = 20
@@ -32,12 +33,13 @@ def check_stages(given: Any, *, field: str = "stages") -> list[Step]:
         raise _wrong([_error(field, "out_of_range", f"An approval has 1 to {MOST_STAGES} stages.")])
     errors: list[dict[str, str]] = []
     names: set[str] = set()
+    known = roles_known()
     for place, step in enumerate(given):
         path = f"{field}.{place}"
         if not isinstance(step, dict) or set(step) != set(Step.__annotations__):
             errors.append(_error(path, "wrong_shape", "A stage has exactly name, role, side and quorum."))
             continue
-        errors.extend(_errors_of(step, path))
+        errors.extend(_errors_of(step, path, known))
         if isinstance(step["name"], str):
             if step["name"] in names:
                 errors.append(_error(f"{path}.name", "duplicate", "Another stage has this name."))
@@ -47,14 +49,14 @@ def check_stages(given: Any, *, field: str = "stages") -> list[Step]:
     return [Step(name=s["name"], role=s["role"], side=s["side"], quorum=s["quorum"]) for s in given]
 
 
-def _errors_of(step: dict[str, Any], path: str) -> list[dict[str, str]]:
+def _errors_of(step: dict[str, Any], path: str, known: dict[str, Role]) -> list[dict[str, str]]:
     errors = []
     name, quorum = step["name"], step["quorum"]
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= LONGEST_NAME:
         errors.append(_error(f"{path}.name", "invalid", f"A name has 1 to {LONGEST_NAME} characters."))
     if isinstance(quorum, bool) or not isinstance(quorum, int) or not 1 <= quorum <= LARGEST_QUORUM:
         errors.append(_error(f"{path}.quorum", "out_of_range", f"From 1 to {LARGEST_QUORUM} people."))
-    role = ROLES.get(step["role"]) if isinstance(step["role"], str) else None
+    role = known.get(step["role"]) if isinstance(step["role"], str) else None
     if role is None:
         errors.append(_error(f"{path}.role", "does_not_exist", "There is no such role."))
     elif Need.APPROVALS_DECIDE not in role.needs:

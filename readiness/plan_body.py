@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from approvals.process import check_stages
 from core.refusals import Invalid
-from permissions.roles import ROLES
+from permissions.queries.holders import roles_known
 from readiness.states import ClockKind
 
 DAY = 24 * 60
@@ -42,7 +42,7 @@ SHAPE: dict[str, Any] = {
         {
             "crisis_kinds": _list({"type": "string", "pattern": CRISIS_KIND}, least=1, most=20),
             "duties": _list(
-                _object({"duty": _NAME, "role": {"enum": sorted(ROLES)}}, {"seat": _SEAT, "deputy": _SEAT}), most=50
+                _object({"duty": _NAME, "role": _NAME}, {"seat": _SEAT, "deputy": _SEAT}), most=50
             ),
             # The stages' own rules are those of approvals, and are checked there.
             "approval": _object({"stages": {"type": "array"}}),
@@ -113,7 +113,11 @@ def _errors_between_parts(given: dict[str, Any], field: str) -> Iterator[dict[st
         if task["duty"] not in duties:
             detail = "The plan has no such duty."
             yield {"field": f"{field}.tasks.{place}.duty", "code": "does_not_exist", "detail": detail}
+    known = roles_known()
     for place, duty in enumerate(given["duties"]):
+        if duty["role"] not in known:
+            detail = "There is no such role."
+            yield {"field": f"{field}.duties.{place}.role", "code": "does_not_exist", "detail": detail}
         if duty.get("deputy") and duty["deputy"] == duty.get("seat"):
             detail = "Nobody deputises for themselves."
             yield {"field": f"{field}.duties.{place}.deputy", "code": "same_person", "detail": detail}

@@ -14,8 +14,8 @@ from alerting.queries import working
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
+from permissions.queries.holders import roles_known
 from permissions.revocation import line
-from permissions.roles import ROLES
 
 
 class PolicyExists(Refusal):
@@ -37,7 +37,7 @@ def _checked_steps(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         Rota.objects.filter(pk__in=[value for _, kind, value in targets if kind == "rota"]).values_list("pk", flat=True)
     )
     seats = set(working(value for _, kind, value in targets if kind == "seat"))
-    roles = {name for name, role in ROLES.items() if role.side == "staff"}
+    roles = {name for name, role in roles_known().items() if role.side == "staff"}
     known: dict[str, set[Any]] = {"rota": rotas, "seat": seats, "role": roles}
     errors = [
         {"field": f"{field}.{kind}", "code": "does_not_exist", "detail": f"There is no {kind} like this on the staff."}

@@ -28,6 +28,11 @@ def role_named(name: str) -> Role:
     return as_role(own)
 
 
+def roles_known() -> dict[str, Role]:
+    """Every role that can be held in the agency, by name: the built-in ones and those it made for itself."""
+    return {**ROLES, **{own.slug: as_role(own) for own in CustomRole.objects.filter(retired_at=None)}}
+
+
 def as_role(own: CustomRole) -> Role:
     """An agency's own role in the shape of a built-in one; a need that no longer exists is passed over."""
     needs = frozenset(Need(need) for need in own.needs if need in Need.values)

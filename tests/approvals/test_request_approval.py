@@ -122,7 +122,8 @@ def test_what_cannot_be_sent_is_refused(deliveries: list[tuple[UUID, str]], fiel
         ([LEAD | {"quorum": 0}, CLIENT | {"role": "analyst"}], ["stages.0.quorum", "stages.1.role"]),
     ],
 )
-def test_a_process_that_nobody_could_finish_is_refused(stages: Any, fields: list[str]) -> None:
-    with pytest.raises(Invalid) as refused:
+@pytest.mark.django_db
+def test_a_process_that_nobody_could_finish_is_refused(north: North, stages: Any, fields: list[str]) -> None:
+    with walled(north.agency), pytest.raises(Invalid) as refused:
         check_stages(stages)
     assert [error["field"] for error in refused.value.facts["errors"]] == fields

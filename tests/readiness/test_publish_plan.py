@@ -22,7 +22,19 @@ from tests.conftest import North
 from tests.readiness.conftest import BODY, STAGES
 
 Body = dict[str, Any]
+Check = Callable[[Any], Body]
 NOBODY = STAGES[0] | {"quorum": 0}
+
+
+@pytest.fixture
+def check(north: North) -> Check:
+    """What a plan comes to, inside the wall: roles are the agency's."""
+
+    def checked(given: Any) -> Body:
+        with walled(north.agency):
+            return check_body(given)
+
+    return checked
 
 
 def changed(change: Callable[[Body], object]) -> Body:
@@ -162,22 +174,24 @@ def test_only_who_holds_the_need_publishes(
         (lambda b: b["approval"].update(stages=[NOBODY]), "body.approval.stages.0.quorum", "out_of_range"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_named_by_its_path(change: Callable[[Body], object], field: str, code: str) -> None:
+def test_each_mistake_is_named_by_its_path(
+    check: Check, change: Callable[[Body], object], field: str, code: str
+) -> None:
     with pytest.raises(Exception, match=r"makes? no sense") as refused:
-        check_body(changed(change))
+        check(changed(change))
     errors = refused.value.facts["errors"]  # type: ignore[attr-defined]
     assert [(error["field"], error["code"]) for error in errors] == [(field, code)]
 
 
-def test_nobody_deputises_for_themselves() -> None:
+def test_nobody_deputises_for_themselves(check: Check) -> None:
     seat = str(uuid4())
     with pytest.raises(Exception, match="makes no sense") as refused:
-        check_body(changed(lambda b: b["duties"][0].update(seat=seat, deputy=seat)))
+        check(changed(lambda b: b["duties"][0].update(seat=seat, deputy=seat)))
     assert refused.value.facts["errors"][0]["code"] == "same_person"  # type: ignore[attr-defined]
 
 
-def test_what_is_left_out_is_said_aloud() -> None:
-    full = check_body({"crisis_kinds": ["other"], "duties": [], "approval": {"stages": STAGES}})
+def test_what_is_left_out_is_said_aloud(check: Check) -> None:
+    full = check({"crisis_kinds": ["other"], "duties": [], "approval": {"stages": STAGES}})
     assert full == {
         "crisis_kinds": ["other"],
         "duties": [],
@@ -190,9 +204,9 @@ def test_what_is_left_out_is_said_aloud() -> None:
 
 
 @pytest.mark.parametrize("given", [None, [], "plan", 5])
-def test_a_body_that_is_no_object_is_refused(given: object) -> None:
+def test_a_body_that_is_no_object_is_refused(check: Check, given: object) -> None:
     with pytest.raises(Exception, match="makes no sense") as refused:
-        check_body(given)
+        check(given)
     assert refused.value.facts["errors"][0] | {"detail": ""} == {"field": "body", "code": "wrong_type", "detail": ""}  # type: ignore[attr-defined]
 
 
