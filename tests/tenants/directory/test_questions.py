@@ -84,7 +84,7 @@ def test_a_filter_finds(
 @pytest.mark.parametrize(
     "text",
     [
-        'nosuch eq "x"', "userName eq", 'userName like "x"', "(userName pr", 'userName eq "x', 'active gt true',
+        'nosuch eq "x"', "userName eq", 'userName like "x"', "(userName pr", 'userName eq "x', "active gt true",
         'meta.created gt "yesterday"', "userName pr userName pr", "",
     ],
 )  # fmt: skip

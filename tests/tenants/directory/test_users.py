@@ -242,7 +242,7 @@ def test_if_match_is_heeded_when_it_is_sent(directory: DirectoryClient) -> None:
 
 
 def test_bodies_are_held_to_the_rules_of_the_house(directory: DirectoryClient) -> None:
-    twice = '{"schemas": ["%s"], "userName": "a", "userName": "b"}' % USER
+    twice = '{"schemas": [], "userName": "a", "userName": "b"}'
     assert directory.post("Users", twice).body["scimType"] == "invalidSyntax"
     assert directory.post("Users", "[" * 50 + "]" * 50).status == 400
     assert directory.post("Users", "{").body["scimType"] == "invalidSyntax"
