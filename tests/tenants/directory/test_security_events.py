@@ -344,6 +344,7 @@ def _asked(host: Host) -> str:
     return "jwks:" + hashlib.sha256(host.url.encode()).hexdigest() + ":asked"
 
 
+@pytest.mark.django_db(transaction=True)  # a refusal marks the transaction of the test
 def test_a_sender_whose_keys_are_away_is_asked_to_try_again(
     north: North, bo: Person, sender: EventTransmitter, host: Host
 ) -> None:
@@ -373,6 +374,7 @@ def test_a_sender_who_was_removed_is_not_heard(north: North, ana: Person, bo: Pe
     assert gone.body["err"] == "invalid_issuer"
 
 
+@pytest.mark.django_db(transaction=True)  # a refusal marks the transaction of the test
 def test_only_tokens_are_taken(sender: EventTransmitter) -> None:
     assert push("{}", media_type="application/json").status == 415
     assert push(b"x" * (64 * 1024 + 1)).status == 413
