@@ -51,13 +51,14 @@ def _by_issuer(issuer: str, subject: str, sender: str) -> Seat | None:
     if not issuer or not subject:
         return None
     known = Identity.objects.select_related("seat").filter(provider__issuer=issuer, subject=subject)
-    living = known.filter(ended_at=None).first()
+    living: Identity | None = known.filter(ended_at=None).first()
     if living is not None:
         return living.seat
     if issuer == sender and (seat := _of_directory(Q(external_id=subject))) is not None:
         return seat
-    gone = known.order_by("-ended_at").first()
-    return None if gone is None else gone.seat
+    gone: Identity | None = known.order_by("-ended_at").first()
+    ended: Seat | None = None if gone is None else gone.seat
+    return ended
 
 
 def _by_email(email: str) -> Seat | None:

@@ -140,7 +140,7 @@ class GroupMember(ComplexAttribute):
     value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
     """The id of a user."""
 
-    ref: Annotated[Reference[User] | None, Mutability.immutable] = Field(
+    ref: Annotated[Reference[User] | None, Mutability.immutable] = Field(  # type: ignore[type-arg]
         None, serialization_alias="$ref", validation_alias="$ref"
     )
     """The address of the user."""
@@ -180,7 +180,7 @@ CONFIG = ServiceProviderConfig(
             type=AuthenticationScheme.Type.oauthbearertoken,
             name="Bearer token",
             description="A directory token of the agency, in the Authorization header.",
-            spec_uri="https://www.rfc-editor.org/info/rfc6750",
+            spec_uri=Reference[External]("https://www.rfc-editor.org/info/rfc6750"),
             primary=True,
         )
     ],

@@ -32,6 +32,8 @@ from core.wall import wall
 from permissions.viewset import STATEMENT_TIMEOUT_MS
 from tenants.actions.directory import (
     DIRECTORY,
+    Written,
+    WrittenGroup,
     change_directory_group,
     change_directory_user,
     create_directory_group,
@@ -350,7 +352,7 @@ class OneUser(One):
     kind = UserKind
 
     def _changed(self, change: Callable[[Any], Any]) -> DirectoryUser:
-        def anew(row: DirectoryUser) -> resources.Written:
+        def anew(row: DirectoryUser) -> Written:
             person = change(self._before(row))
             if self.request.method == "PUT" and person.active is None:
                 person.active = row.active  # nobody comes or goes because it was left out
@@ -366,7 +368,7 @@ class OneGroup(One):
     kind = GroupKind
 
     def _changed(self, change: Callable[[Any], Any]) -> DirectoryGroup:
-        def anew(row: DirectoryGroup) -> resources.WrittenGroup:
+        def anew(row: DirectoryGroup) -> WrittenGroup:
             return resources.written_group(change(self._before(row)))
 
         return change_directory_group(group_id=self.row_id, change=anew, **self.told)

@@ -316,9 +316,11 @@ def _signed_with_text(said: dict[str, Any], secret: bytes) -> str:
     forger = jwt.PyJWS()
     forger.unregister_algorithm("HS256")
     plain = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
-    plain.prepare_key = lambda key: key  # type: ignore[method-assign]
+    plain.prepare_key = lambda key: key  # type: ignore[method-assign,return-value]
     forger.register_algorithm("HS256", plain)
-    return forger.encode(json.dumps(said).encode(), secret, "HS256", header)
+    forged = forger.encode(json.dumps(said).encode(), secret, "HS256", header)
+    assert isinstance(forged, str)
+    return forged
 
 
 def test_keys_are_kept_and_asked_for_again_once_for_one_that_is_new(
