@@ -1,10 +1,49 @@
-"""What the sandbox network remembers: the posts that are out there, and every call that reached it."""
+"""Access that is being given back to the networks, and what the sandbox network remembers."""
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any, ClassVar
 
-from core.wall import TenantKey, TenantRow
+from django.db import models
+from django.db.models import Q
+
+from core.sealed import SealedJSONField
+from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
+
+
+class WithdrawalQuerySet(TenantQuerySet["Withdrawal"]):
+    def unproven(self) -> WithdrawalQuerySet:
+        """Those of which no network has said yet that they open nothing any more."""
+        return self.filter(proven_at=None)
+
+
+class Withdrawal(TenantRow):
+    """Access to a network by somebody's own log-in, to be revoked there. The credentials are kept until it is proven.
+
+    `proof`: `network`, which confirmed it; `refused`, because it took the credentials no more; `by_hand`, when it
+    could not be asked and a person has the task.
+    """
+
+    brand_path = "account__brand_id"
+
+    account = TenantKey("tenants.SocialAccount")
+    seat = TenantKey("tenants.Seat")
+    credentials = SealedJSONField(null=True)
+    credentials_set_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField()
+    proven_at = models.DateTimeField(null=True)
+    proof = models.CharField(max_length=8, default="", blank=True)
+    problem = models.CharField(max_length=120, default="", blank=True)  # of the last try
+
+    objects: ClassVar[TenantManager[Any]] = TenantManager.of(WithdrawalQuerySet)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="a_proven_withdrawal_says_how",
+                condition=Q(proven_at=None, proof="") | (Q(proven_at__isnull=False) & ~Q(proof="")),
+            ),
+        ]
 
 
 class SandboxPost(TenantRow):
@@ -38,10 +77,12 @@ class SandboxCall(TenantRow):
 
     brand = TenantKey("tenants.Brand")
     account = TenantKey("tenants.SocialAccount")
-    verb = models.CharField(max_length=8, choices=[("publish", "Publish"), ("delete", "Delete")])
+    verb = models.CharField(max_length=8, choices=[("publish", "Publish"), ("delete", "Delete"), ("revoke", "Revoke")])
     idempotency_key = models.CharField(max_length=120, default="", blank=True)
     external_id = models.CharField(max_length=120, default="", blank=True)
     text = models.TextField(default="", blank=True)
+    # Of a call that revokes: the credentials it was about, by the instant they were set, once the sandbox obeyed.
+    revoked_of = models.DateTimeField(null=True)
     at = models.DateTimeField()
 
     class Meta:

@@ -142,6 +142,7 @@ class Post(TenantRow):
     approval = TenantKey("approvals.Approval", null=True)
     incident = TenantKey("incidents.Incident", null=True)
     author_seat_id = models.UUIDField()
+    author_key_id = models.UUIDField(null=True)  # the API key by which they decided it; null: they did it themselves
     import_id = models.UUIDField(null=True)
     external_id = models.CharField(max_length=120, default="", blank=True)
     url = models.CharField(max_length=500, default="", blank=True)

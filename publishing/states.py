@@ -32,6 +32,8 @@ class HeldReason(TextChoices):
     APPROVER_GONE = "approver_gone", "Somebody who agreed has left"
     EXPIRED = "expired", "The approval has expired"
     AUTHOR_GONE = "author_gone", "Whoever answers for it has left"
+    KEY_ENDED = "key_ended", "The API key that scheduled it has ended"
+    NOT_CONNECTED = "not_connected", "The account has no credentials any more"
     AUTHOR_NOT_ALLOWED = "author_not_allowed", "Whoever answers for it may not send it any more"
     GATE_BUSY = "gate_busy", "The gate could not be passed in time"
 

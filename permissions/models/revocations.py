@@ -10,6 +10,17 @@ from core.wall import TenantKey, TenantRow
 from permissions.states import REVOCATION_LIFECYCLE, Finding, RevocationStage
 
 
+# Whatever the program believes: complete is what has lines, all of them confirmed, and no task left.
+REFUSE_COMPLETE = """
+IF NOT EXISTS (SELECT 1 FROM permissions_revocationline WHERE revocation_id = NEW.id)
+   OR EXISTS (SELECT 1 FROM permissions_revocationline WHERE revocation_id = NEW.id AND finding <> 'confirmed')
+   OR EXISTS (SELECT 1 FROM permissions_revocationtask WHERE revocation_id = NEW.id AND done_at IS NULL)
+THEN RAISE EXCEPTION 'A goodbye is complete when each of its lines is confirmed.' USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
+
+
 class Revocation(TenantRow):
     """The end of one seat: planned for an instant or done at once, then verified line by line until complete."""
 
@@ -23,6 +34,10 @@ class Revocation(TenantRow):
     done_at = models.DateTimeField(null=True)  # the commit that ended the seat
     completed_at = models.DateTimeField(null=True)
     report_sha256 = models.CharField(max_length=64, default="", blank=True)
+    checks = models.PositiveIntegerField(default=0, db_default=0)  # how often its lines were asked since it last stood
+    alarmed_at = models.DateTimeField(null=True)  # when people were told that it does not get on
+    # Why a planned goodbye could not be carried out: the code of the refusal.
+    problem = models.CharField(max_length=40, default="", db_default="", blank=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -35,7 +50,16 @@ class Revocation(TenantRow):
                 condition=~Q(stage="COMPLETE") | Q(done_at__isnull=False, completed_at__isnull=False),
             ),
         ]
-        triggers = [pgtrigger.FSM(name="revocation_moves", field="stage", transitions=REVOCATION_LIFECYCLE.pairs())]
+        triggers = [
+            pgtrigger.FSM(name="revocation_moves", field="stage", transitions=REVOCATION_LIFECYCLE.pairs()),
+            pgtrigger.Trigger(
+                name="only_the_confirmed_is_complete",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__stage="COMPLETE"),
+                func=REFUSE_COMPLETE,
+            ),
+        ]
 
 
 class RevocationLine(TenantRow):
@@ -62,7 +86,9 @@ class RevocationTask(TenantRow):
     revocation = TenantKey(Revocation)
     line = models.CharField(max_length=60)
     title = models.CharField(max_length=300)
+    owner = TenantKey("tenants.Seat", null=True)  # who has to see to it; null: any owner of the agency
     due_at = models.DateTimeField()
+    overdue_at = models.DateTimeField(null=True)  # when people were told that it is late
     done_at = models.DateTimeField(null=True)
     done_by_id = models.UUIDField(null=True)  # a seat
     note = models.CharField(max_length=500, default="", blank=True)
