@@ -12,9 +12,10 @@ import pytest
 import requests
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
-from oidc_provider_mock import run_server_in_thread
+from oidc_provider_mock import run_server_in_thread  # type: ignore[import-untyped]
 
 from tenants.actions.goodbyes import revoke_seat
+from tenants.actions.sessions import end_every_session, end_sessions_for
 from tenants.models import Agency, DirectoryUser, Identity, IdentityProvider, Seat
 from tests.cast import SETTING_THE_STAGE, Person, events_of, seat_person, walled
 from tests.conftest import North
@@ -282,6 +283,16 @@ def test_a_removed_provider_and_an_ended_seat_open_nothing_any_more(
     form = {"provider": provider, "callback_url": NEXT, "process": "login"}
     assert "error=" in Browser().post(f"{AUTH}/provider/redirect", form)["Location"]
     assert Browser().sign_in(other).opens() == 200
+
+
+def test_what_served_this_agency_alone_ends_and_the_rest_stays(north: North, pat: Person, provider: str) -> None:
+    Browser().sign_in(pat).through(provider, "pat-at-login", "connect")
+    with_password, with_provider = Browser().sign_in(pat), Browser()
+    with_provider.through(provider, "pat-at-login")
+    assert end_sessions_for(agency_id=north.agency.pk, user_id=pat.user.pk) == 1
+    assert [with_password.opens(), with_provider.opens()] == [200, 401]
+    assert end_every_session(user_id=pat.user.pk) >= 1
+    assert with_password.opens() == 401
 
 
 def test_a_provider_may_prove_the_second_factor(north: North, ana: Person, pat: Person, provider: str) -> None:

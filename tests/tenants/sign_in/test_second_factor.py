@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from base64 import b64encode
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 from time_machine import travel
 
 from tests.cast import Person
@@ -118,3 +123,19 @@ def test_the_secrets_of_second_factors_are_sealed(pat: Person) -> None:
         stored = " ".join(text for (text,) in cursor.fetchall())
     assert secret not in stored
     assert set(Authenticator.objects.values_list("type", flat=True)) == {"totp", "recovery_codes"}
+
+
+def test_secrets_are_sealed_again_with_a_new_key(pat: Person, settings: Settings) -> None:
+    with travel("2026-03-02T08:00:00Z", tick=False) as clock:
+        secret = with_totp(App(), pat)
+        new = b64encode(os.urandom(32)).decode()
+        settings.SEALING_KEYS = {"new": new, **settings.SEALING_KEYS}
+        out = StringIO()
+        for _ in range(2):
+            call_command("rotate_second_factors", stdout=out)
+        assert [line.split()[0] for line in out.getvalue().splitlines()] == ["2", "0"]
+        settings.SEALING_KEYS = {"new": new}
+        clock.shift(timedelta(minutes=1))
+        app = App()
+        app.sign_in(pat)
+        assert app.call("POST", CODE, {"code": code_of(secret)}).status == 200
