@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from core.ids import uuid7
 from core.refusals import NotFound, Refusal
 from core.wall import inside
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.revocation import counted, line
 from tenants.models import Identity, IdentityProvider, Seat
 from tenants.states import SeatStage
 
@@ -117,7 +118,11 @@ def _living(provider_id: UUID) -> IdentityProvider:
     return provider
 
 
-@line("identities")
+def living_identities(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    return counted(Identity.objects.filter(seat_id__in=seat_ids, ended_at=None), "seat_id")
+
+
+@line("identities", left=living_identities, covers={"tenants.Identity.seat"})
 def end_identities(seat_id: UUID, _by: Actor, at: datetime) -> int:
     """What providers say of this person opens nothing any more; a new seat needs a new link."""
     ended: int = Identity.objects.filter(seat_id=seat_id, ended_at=None).update(ended_at=at)
