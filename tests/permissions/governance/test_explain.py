@@ -209,7 +209,7 @@ class World:
         return Place(incident_id=self.chance.choice(self.incidents))
 
     def soon(self) -> datetime | None:
-        return self.chance.choice([None, None, self.at + self.chance.randint(1, 9) * HOUR])
+        return self.chance.choice([None, None, None, self.at + self.chance.randint(1, 9) * HOUR])
 
     def who(self) -> dict[str, Any]:
         return {"by": SETTING_THE_STAGE, "at": self.at}
@@ -224,7 +224,7 @@ class World:
             self.chance.choice(deeds)()
 
     def grant(self) -> None:
-        role = self.chance.choice(["own", "own", "crisis_lead", "admin", "owner", "analyst", "responder"])
+        role = self.chance.choice(["own", "own", "own", "own", "crisis_lead", "admin", "owner", "analyst", "responder"])
         starts, ends = self.soon(), self.soon()
         grant_role(
             seat_id=self.person().seat.pk, role=role, places=[self.place()], reason="x", starts_at=starts, ends_at=ends,
