@@ -51,14 +51,13 @@ def _by_issuer(issuer: str, subject: str, sender: str) -> Seat | None:
     if not issuer or not subject:
         return None
     known = Identity.objects.select_related("seat").filter(provider__issuer=issuer, subject=subject)
-    living: Identity | None = known.filter(ended_at=None).first()
-    if living is not None:
-        return living.seat
-    if issuer == sender and (seat := _of_directory(Q(external_id=subject))) is not None:
-        return seat
-    gone: Identity | None = known.order_by("-ended_at").first()
-    ended: Seat | None = None if gone is None else gone.seat
-    return ended
+    living = known.filter(ended_at=None).first()
+    in_directory = _of_directory(Q(external_id=subject)) if living is None and issuer == sender else None
+    if in_directory is not None:
+        return in_directory
+    found: Any = living or known.order_by("-ended_at").first()
+    seat: Seat | None = found and found.seat
+    return seat
 
 
 def _by_email(email: str) -> Seat | None:

@@ -17,7 +17,8 @@ from core.http.problems import problem_of
 MEDIA_TYPE = "application/scim+json"
 # What of our refusals SCIM has a word for.
 SCIM_TYPES = {
-    "user_name_taken": "uniqueness", "person_taken": "uniqueness", "no_such_member": "invalidValue",
+    "user_name_taken": "uniqueness", "person_taken": "uniqueness", "conflict": "uniqueness",
+    "no_such_member": "invalidValue",
     "malformed_json": "invalidSyntax", "duplicate_key": "invalidSyntax", "bad_number": "invalidSyntax",
     "bad_text": "invalidValue", "too_deep": "invalidSyntax", "too_many_keys": "invalidSyntax",
 }  # fmt: skip

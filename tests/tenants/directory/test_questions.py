@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tenants.scim import filters
 from tests.tenants.directory.cast import ENTERPRISE, USER, DirectoryClient, person
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,15 @@ def test_a_filter_finds(
 def test_a_filter_that_makes_no_sense_is_refused(directory: DirectoryClient, text: str) -> None:
     answer = asked(directory, text)
     assert (answer.status, answer.body.get("scimType")) == (400, "invalidFilter")
+
+
+def test_what_would_be_read_row_by_row_has_an_end(
+    directory: DirectoryClient, people: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "MOST_READ", 2)
+    answer = asked(directory, "title pr")
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
+    assert names(asked(directory, 'title pr and userName sw "i"')) == ["ida"]
 
 
 def test_an_id_is_found(directory: DirectoryClient, people: dict[str, dict[str, Any]]) -> None:
