@@ -86,7 +86,10 @@ def last_statement_out(incident_id: UUID) -> datetime | None:
 
 
 def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
-    """The incident's events, and those of what led to it: its cause and the pages about both. Unordered."""
+    """The incident's events, and those of what led to it: its cause and the pages about both. Unordered.
+
+    Who was let in, and why, is for the audit trail: clients read this one.
+    """
     causes = Q(subject_id=incident.pk)
     about = [incident.pk]
     if incident.cause_id is not None:
@@ -95,7 +98,8 @@ def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
     pages = list(Page.objects.filter(cause_id__in=about).values_list("pk", flat=True))
     versions = StatementVersion.objects.filter(statement__incident=incident, approval__isnull=False)
     asked = list(versions.values_list("approval_id", flat=True))
-    return Event.objects.filter(causes | Q(incident_id=incident.pk) | Q(subject_id__in=[*pages, *asked]))
+    told = Event.objects.filter(causes | Q(incident_id=incident.pk) | Q(subject_id__in=[*pages, *asked]))
+    return told.exclude(name__startswith="role.")
 
 
 def newest_version(statement: Statement) -> StatementVersion:
