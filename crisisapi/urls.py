@@ -14,7 +14,6 @@ from rest_framework.routers import Route, SimpleRouter
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
 from tenants.api.invitations import AcceptInvitation
-from tenants.sign_in.oidc import callback, redirect_to_provider
 
 STOREYS = [
     name
@@ -70,10 +69,7 @@ for app in STOREYS:
 urlpatterns = [
     path("healthz", alive),
     path("readyz", ready),
-    # Before allauth's own, because they call providers and so must not stand in a transaction.
-    path("_allauth/browser/v1/auth/provider/redirect", redirect_to_provider),
-    path("_allauth/oidc/<str:provider_id>/callback", callback, name="openid_connect_callback"),
-    path("_allauth/", include("allauth.headless.urls")),
+    path("_allauth/", include("tenants.sign_in.urls")),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),

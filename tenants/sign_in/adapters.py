@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from core.http.addresses import client_address
 from core.sealed import key_ring
+from tenants.models import User
 
 # allauth seals before it knows the row, so all secrets of second factors share one place.
 PLACE = ("people", "mfa_authenticator", "data", "secret")
@@ -24,6 +25,11 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         return False
+
+    def set_password(self, user: User, password: str) -> None:
+        """Save the password alone: the row also holds what the database counts."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104 - nothing listens; it stands for "unknown"

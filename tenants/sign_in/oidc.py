@@ -15,8 +15,6 @@ import requests
 import structlog
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.headless.constants import Client
-from allauth.headless.socialaccount.views import RedirectToProviderView
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialLogin
@@ -27,7 +25,6 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -220,9 +217,8 @@ def _known_to_directory(provider_id: UUID, subject: str) -> Identity | None:
     return _known(provider_id, subject)
 
 
-@transaction.non_atomic_requests
 def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """The browser comes back from the provider. Outside a transaction, because the provider is asked on the way."""
+    """The browser comes back from the provider."""
     try:
         conversation = Conversation(request, provider_id)
         answer: HttpResponseBase = OAuth2CallbackView.adapter_view(conversation)(request)
@@ -231,6 +227,3 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     except NONSENSE as problem:
         answer = render_authentication_error(request, conversation.get_provider(), exception=problem)
     return answer
-
-
-redirect_to_provider = transaction.non_atomic_requests(RedirectToProviderView.as_api_view(client=Client.BROWSER))

@@ -57,7 +57,7 @@ class App:
 def with_password(person: Person) -> Person:
     """The person as an accepted invitation leaves them: a password and a proved address."""
     person.user.set_password(PASSWORD)
-    person.user.save()
+    person.user.save(update_fields=["password"])
     EmailAddress.objects.create(user=person.user, email=person.user.email, verified=True, primary=True)
     person.headers["X-Session-Token"] = open_session(person.user)
     return person

@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 import requests
 from allauth.socialaccount.models import SocialAccount
+from django.db import connection
 from django.test import Client
 from oidc_provider_mock import run_server_in_thread  # type: ignore[import-untyped]
 
+from core.outbound.sessions import Vetted
 from tenants.actions.goodbyes import revoke_seat
 from tenants.actions.sessions import end_every_session, end_sessions_for
 from tenants.models import Agency, DirectoryUser, Identity, IdentityProvider, Seat
@@ -172,7 +174,7 @@ def test_a_provider_of_another_agency_lets_nobody_link_a_seat_here(
             provider=row, subject="pretender", user=pat.user, seat=seat, linked_at=south.created_at
         ).save()  # fmt: skip
     pat.user.set_unusable_password()  # so that nothing is left to prove again with
-    pat.user.save()
+    pat.user.save(update_fields=["password"])
     browser = Browser()
     assert browser.through(theirs, "pretender") == {}
     assert browser.opens("north") == 404
@@ -326,3 +328,24 @@ def test_a_provider_that_is_away_or_speaks_for_another_issuer_is_an_error_for_th
     form = {"provider": name, "callback_url": NEXT, "process": "login"}
     location = Browser().post(f"{AUTH}/provider/redirect", form)["Location"]
     assert parse_qs(urlsplit(location).query)["error"] == ["unknown"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_provider_is_not_asked_inside_a_transaction(
+    north: North, pat: Person, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answers slowly must not hold locks of ours."""
+    inside = []
+    asked = Vetted.send
+
+    def watched(self: Vetted, *args: Any, **kwargs: Any) -> requests.Response:
+        inside.append(connection.in_atomic_block)
+        return asked(self, *args, **kwargs)
+
+    monkeypatch.setattr(Vetted, "send", watched)
+    Browser().sign_in(pat).through(provider, "pat-at-login", "connect")
+    browser = Browser()
+    assert browser.through(provider, "pat-at-login") == {}
+    assert browser.opens() == 200
+    assert len(inside) >= 4
+    assert not any(inside)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
+from threading import Barrier
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -17,6 +19,7 @@ from pytest_django import Settings
 from time_machine import travel
 
 from tests.cast import Person
+from tests.conftest import North
 from tests.tenants.sign_in.conftest import App
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +142,26 @@ def test_secrets_are_sealed_again_with_a_new_key(pat: Person, settings: Settings
         app = App()
         app.sign_in(pat)
         assert app.call("POST", CODE, {"code": code_of(secret)}).status == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_code_in_two_hands_at_once_signs_in_one(north: North, pat: Person) -> None:
+    with travel("2026-03-02T08:00:10Z", tick=False) as clock:
+        secret = with_totp(App(), pat)
+        clock.shift(timedelta(minutes=1))
+        apps = [App(address=f"192.0.2.{number}") for number in range(4)]
+        for app in apps:
+            app.sign_in(pat)
+        code, together = code_of(secret), Barrier(len(apps))
+
+        def use(app: App) -> int:
+            together.wait()
+            try:
+                return app.call("POST", CODE, {"code": code}).status
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(apps)) as pool:
+            statuses = sorted(pool.map(use, apps))
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 400, 429}

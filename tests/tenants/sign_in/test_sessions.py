@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
+from django.urls import URLPattern, URLResolver
 
 from tenants.sign_in.sessions import key_of_token
-from tests.cast import Person, send
-from tests.tenants.sign_in.conftest import PASSWORD, App
+from tenants.sign_in.urls import urlpatterns
+from tests.cast import Person, seat_person, send
+from tests.conftest import North
+from tests.tenants.sign_in.conftest import PASSWORD, App, with_password
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/_allauth/browser/v1/auth/login"
@@ -124,6 +131,38 @@ def test_a_browser_needs_its_csrf_token_for_writing(pat: Person) -> None:
 def test_a_deactivated_person_is_out_at_once(pat: Person, app: App) -> None:
     app.sign_in(pat)
     pat.user.is_active = False
-    pat.user.save()
+    pat.user.save(update_fields=["is_active"])
     assert app.opens() == 401
     assert send("GET", "/v1/agencies/north/agency", **pat.headers).status == 401
+
+
+def test_no_view_of_signing_in_stands_in_a_requests_transaction() -> None:
+    def views(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                yield from views(pattern.url_patterns)
+            else:
+                yield pattern
+
+    found = list(views(urlpatterns))
+    assert len(found) > 40
+    assert [str(view.pattern) for view in found if not getattr(view.callback, "_non_atomic_requests", None)] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_of_one_office_sign_in_at_once(north: North) -> None:
+    """The count of their common address is held for the moment of counting only, not while passwords are hashed."""
+    people = [
+        with_password(seat_person(north.agency, f"p{n}", "analyst", at=north.agency.created_at)) for n in range(6)
+    ]
+    together = Barrier(len(people))
+
+    def sign_in(person: Person) -> int:
+        together.wait()
+        try:
+            return App().sign_in(person).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        assert list(pool.map(sign_in, people)) == [200] * len(people)
