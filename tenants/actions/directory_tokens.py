@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -17,10 +17,12 @@ from ledger.actions import record
 from permissions.actions.grants import SeatEnded
 from permissions.actions.keys import PeopleIssueKeys
 from permissions.gate import Caller
+from permissions.revocation import Todo, human_line
 from tenants.models import DirectoryToken, Seat
 from tenants.states import SeatStage
 
 PREFIX = "scm"
+ROTATED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,11 @@ def revoke_directory_token(*, token_id: UUID, reason: str, by: Actor, at: dateti
 def note_token_use(*, token_id: UUID, at: datetime) -> None:
     """Remember when a token was last used; the caller asks at most once a minute."""
     DirectoryToken.objects.filter(pk=token_id).update(last_used_at=at)
+
+
+@human_line("directory tokens that they were shown", covers={"tenants.DirectoryToken.created_by"})
+def tokens_to_rotate(seat_id: UUID, at: datetime) -> list[Todo]:
+    """The agency's directory goes on with its token until somebody gives it another: without it nobody would leave."""
+    rows = DirectoryToken.objects.filter(created_by=seat_id, revoked_at=None).exclude(expires_at__lte=at)
+    names = rows.order_by("pk").values_list("name", flat=True)
+    return [Todo(f"Give the directory another token, and revoke: {name}", ROTATED_WITHIN) for name in names]

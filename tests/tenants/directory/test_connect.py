@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from core.wall import inside
 from permissions.needs import Need
+from permissions.revocation import Todo
+from tenants.actions.directory_tokens import tokens_to_rotate
 from tenants.models import DirectoryToken, EventTransmitter
 from tests.cast import Person, events_of, key_of, send
 from tests.conftest import North
@@ -111,3 +113,14 @@ def test_colleagues_without_the_need_and_strangers(
         assert send(method, f"/v1/agencies/north/{path}", body, **eve.headers).status == 404, path
         if "/" in path:
             assert send(method, f"/v1/agencies/south/{path}", body, **eve.headers).status == 404, path
+
+
+def test_who_was_shown_a_token_leaves_a_task_behind(north: North, ana: Person) -> None:
+    """The token stays good, or the directory could not put anybody out any more."""
+    gone = ana.post("directory-tokens", {"name": "old"}).body["id"]
+    ana.post(f"directory-tokens/{gone}/revoke", {"reason": "x"})
+    token = ana.post("directory-tokens", {"name": "Okta"}).body["token"]
+    with inside(north.agency.pk):
+        tasks = tokens_to_rotate(ana.seat.pk, timezone.now())
+    assert tasks == [Todo("Give the directory another token, and revoke: Okta", timedelta(days=1))]
+    assert send("GET", "/scim/v2/north/Users", Authorization=f"Bearer {token}").status == 200
