@@ -24,7 +24,7 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
             "type": "apiKey",
             "in": "header",
             "name": "X-Session-Token",
-            "description": "The `meta.session_token` of POST /_allauth/app/v1/auth/login.",
+            "description": "`css_…`, the newest `meta.session_token` that signing in or proving again gave.",
         }
 
 

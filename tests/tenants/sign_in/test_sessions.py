@@ -14,9 +14,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 
+from permissions.needs import Need
 from tenants.sign_in.sessions import key_of_token
 from tenants.sign_in.urls import urlpatterns
-from tests.cast import Person, seat_person, send
+from tests.cast import Person, key_of, seat_person, send
 from tests.conftest import North
 from tests.tenants.sign_in.conftest import PASSWORD, App, with_password
 
@@ -50,6 +51,14 @@ def test_a_token_opens_the_agency_and_nothing_else_of_it(pat: Person, app: App) 
     assert app.token
     for wrong in (app.token[:-1], app.token + "x", app.token.upper(), ""):
         assert App(token=wrong).opens() == 401
+
+
+def test_a_token_of_one_kind_is_none_of_another(pat: Person, app: App) -> None:
+    app.sign_in(pat)
+    key = key_of(pat, Need.AGENCY_READ).headers["Authorization"].removeprefix("Bearer ")
+    assert App(token=key).opens() == 401
+    assert send("GET", "/v1/agencies/north/agency", Authorization=f"Bearer {app.token}").status == 401
+    assert App().call("GET", f"/v1/agencies/north/agency?session_token={app.token}").status == 401
 
 
 def test_a_person_lists_their_sessions_and_ends_one(pat: Person, app: App) -> None:
