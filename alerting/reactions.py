@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from alerting.actions import queue_invitation_letter, queue_letter
+from alerting.actions import queue_invitation_letter, queue_letter, raise_page
+from core.actor import Actor
 from ledger.models import Event
 from ledger.subscriptions import on
 
@@ -18,3 +19,28 @@ def post_invitation(event: Event, at: datetime) -> None:
 @on("approval.link_sent", reaction="alerting.post_decision_link", queue="alerts")
 def post_decision_link(event: Event, at: datetime) -> None:
     queue_letter(kind="approvals.decision_link", thing_id=UUID(event.facts["link_id"]), at=at)
+
+
+@on("seat.idle_warned", reaction="alerting.post_idle_warning")
+def post_idle_warning(event: Event, at: datetime) -> None:
+    queue_letter(kind="tenants.idle_warning", thing_id=event.subject_id, at=at)
+
+
+@on(
+    "revocation.stuck",
+    "revocation.overdue",
+    "revocation.blocked",
+    reaction="alerting.page_about_goodbye",
+    queue="alerts",
+)
+def page_about_goodbye(event: Event, at: datetime) -> None:
+    """Somebody has left and something of theirs has not: one page a goodbye, for the owners."""
+    headline = {
+        "revocation.stuck": "Somebody has left, and not everything of theirs could be ended.",
+        "revocation.overdue": "Somebody has left, and what people have to do about it is late.",
+        "revocation.blocked": "A planned goodbye could not be carried out.",
+    }[event.name]
+    raise_page(
+        brand_id=None, cause_kind="permissions.revocation", cause_id=event.subject_id, severity=2, headline=headline,
+        by=Actor.rule("revocation"), at=at,
+    )  # fmt: skip

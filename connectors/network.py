@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from connectors.sandbox.network import Sandbox
-from connectors.seam import Network, NeverSent, OutcomeUnknown, Outgoing, Receipt
+from connectors.seam import BAD_CREDENTIALS, Network, NeverSent, OutcomeUnknown, Outgoing, Receipt
 
-__all__ = ["NETWORKS", "Network", "NeverSent", "OutcomeUnknown", "Outgoing", "Receipt", "network"]
+__all__ = ["BAD_CREDENTIALS", "NETWORKS", "Network", "NeverSent", "OutcomeUnknown", "Outgoing", "Receipt", "network"]
 
 NETWORKS: dict[str, Network] = {"sandbox": Sandbox()}
 

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from tenants.models import SocialAccount
 
+BAD_CREDENTIALS = "bad_credentials"  # the network's answer to credentials that it does not accept
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -58,3 +60,9 @@ class Network(Protocol):
 
     def delete(self, account: SocialAccount, external_id: str, deadline_s: float) -> None:
         """Take a post away; one that is gone already counts as done. Raises NeverSent or OutcomeUnknown."""
+
+    def revoke(self, account: SocialAccount, deadline_s: float) -> None:
+        """Have the network accept the account's credentials no more; revoking twice counts as done.
+
+        Raises NeverSent or OutcomeUnknown; NeverSent with `BAD_CREDENTIALS` says that it accepts them no more already.
+        """

@@ -189,6 +189,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "jobs.sweep", "schedule": 1.0, "options": {"queue": "alerts", "expires": 5}},
+    "rounds": {"task": "jobs.tend", "schedule": 60.0, "options": {"queue": "bulk", "expires": 60}},
     "housekeeping": {"task": "jobs.purge", "schedule": 3600.0, "options": {"queue": "bulk", "expires": 600}},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,7 +18,10 @@ from insights.links import LONGEST, ReportLink
 from jobs.actions import replay_job
 from jobs.models import Job
 from ledger.actions import record
+from ledger.models import Event
+from permissions.revocation import line
 from tenants.models import Seat
+from tenants.states import SeatStage
 
 
 class NobodyAnswers(Refusal):
@@ -65,3 +69,16 @@ def replay_dead_job(*, job_id: UUID, by: Actor, at: datetime) -> Job:
     job = replay_job(job_id=job_id, agency_id=standing_agency(), at=at)
     record("job.replayed", on=job, by=by, at=at, handler=job.handler)
     return job
+
+
+def links_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    """A link asks for its maker in office at every opening; it is not stored, so what is counted is who sits."""
+    sitting = Seat.objects.filter(pk__in=seat_ids, stage=SeatStage.ACTIVE)
+    return dict.fromkeys(sitting.values_list("pk", flat=True), 1)
+
+
+@line("report links", left=links_left)
+def end_report_links(seat_id: UUID, _by: Actor, at: datetime) -> int:
+    """They ended with the seat; how many were open is known from the ledger, keys' among them only by their person."""
+    made = Event.objects.filter(name="report.shared", actor_kind="seat", actor_id=seat_id, at__gt=at - LONGEST)
+    return sum(datetime.fromisoformat(event.facts["expires_at"]) > at for event in made)

@@ -1,4 +1,4 @@
-"""The Celery tasks, all of them: run one job, sweep, purge."""
+"""The Celery tasks, all of them: run one job, sweep, tend the rounds, purge."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from core.http.idempotency import purge as purge_answers
+from core.wall import every_agency
 from jobs.actions import purge_jobs, run_job, sweep_jobs
 from jobs.nudge import ring
+from jobs.rounds import tend_rounds
 
 KEEP_FINISHED = timedelta(days=7)
 KEEP_ANSWERS = timedelta(hours=72)
@@ -26,6 +28,11 @@ def run(*, job_id: str, handler: str, **_: Any) -> None:
 @shared_task(name="jobs.sweep")
 def sweep(**_: Any) -> None:
     sweep_jobs(ring=ring)
+
+
+@shared_task(name="jobs.tend")
+def tend(**_: Any) -> None:
+    tend_rounds(agencies=every_agency(), at=timezone.now())
 
 
 @shared_task(name="jobs.purge")

@@ -61,7 +61,13 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "seat.changed": facts(fields=WORDS),
     "seat.suspended": facts(reason=LINE),
     "seat.resumed": facts(reason=LINE),
-    "seat.revoked": facts(reason=WORD, ended=COUNTS),
+    "seat.revoked": facts(
+        reason=WORD, ended=COUNTS, handed_over=COUNTS, successor_id=maybe(ID), revocation_id=ID, tasks=COUNT
+    ),
+    "seat.idle_warned": facts(idle_since=INSTANT, ends_at=maybe(INSTANT)),
+    "seat.drift_found": facts(found=COUNTS, ended=COUNTS),
+    "account.credentials_withdrawn": facts(network=WORD, reason=WORD),
+    "account.access_revoked": facts(network=WORD, proof=WORD, seat_id=ID),
     "identity_provider.connected": facts(second_factor=FLAG),
     "identity_provider.changed": facts(fields=WORDS),
     "identity_provider.removed": facts(reason=LINE, identities=COUNT),
@@ -103,6 +109,15 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "review.closed": facts(
         digest=DIGEST, reason=LINE, kept=COUNT, removed=COUNT, ended=COUNT, protected=COUNT, unanswered=COUNT
     ),
+    "revocation.planned": facts(seat_id=ID, reason=WORD, due_at=INSTANT, successor_id=maybe(ID)),
+    "revocation.cancelled": facts(seat_id=ID, reason=LINE),
+    "revocation.blocked": facts(seat_id=ID, problem=WORD),
+    "revocation.reported": facts(
+        seat_id=ID, digest=DIGEST, complete=FLAG, confirmed=COUNT, unconfirmed=COUNT, human_task=COUNT
+    ),
+    "revocation.stuck": facts(seat_id=ID, lines=WORDS),
+    "revocation.task_done": facts(seat_id=ID, task_id=ID),
+    "revocation.overdue": facts(seat_id=ID, tasks=COUNT, lines=WORDS),
     "key.issued": facts(prefix=WORD, needs=WORDS, brand_ids=IDS, expires_at=maybe(INSTANT)),
     "key.revoked": facts(prefix=WORD, reason=LINE),
     "key.rotated": facts(prefix=WORD, successor_id=ID, expires_at=maybe(INSTANT)),
@@ -130,6 +145,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "page.notification_sent": facts(notification_id=ID, seat_id=ID, transport=WORD),
     "page.notification_failed": facts(notification_id=ID, seat_id=ID, transport=WORD, permanent=FLAG),
     "page.acknowledged": facts(step=COUNT),
+    "page.handed_over": facts(seat_id=ID),
     "page.reopened": facts(cycle=COUNT, reason=WORD),
     "page.resolved": facts(reason=LINE),
     "page.exhausted": facts(steps=COUNT),

@@ -17,7 +17,6 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from core.actor import Actor
-from ledger.actions import records_held_back
 from permissions.gate import Caller
 
 
@@ -87,7 +86,7 @@ def _register(found: Line) -> None:
     LINES[found.name] = found
 
 
-def line(name: str, *, left: Probe | None = None, covers: Iterable[str] = (), late: bool = False) -> Callable[[Undo], Undo]:
+def line(name: str, *, left: Probe, covers: Iterable[str] = (), late: bool = False) -> Callable[[Undo], Undo]:
     """Register `function(seat_id, by, at) -> count` as the undoing of one line; running it twice undoes no more.
 
     `left(seat_ids, at)` is its probe: how many things of each seat are still alive; seats with none may be missing.
@@ -165,5 +164,4 @@ def hand_everything_over(
 
 def undo_everything(*, seat_id: UUID, by: Actor, at: datetime) -> dict[str, int]:
     """Run every line; inside the agency's wall and the transaction that ends the seat, records held back."""
-    with records_held_back():
-        return {found.name: found.undo(seat_id, by, at) for found in in_order() if found.undo is not None}
+    return {found.name: found.undo(seat_id, by, at) for found in in_order() if found.undo is not None}

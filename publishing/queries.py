@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from approvals.payload import deliveries_payload, digest_of
 from approvals.queries import why_not
-from permissions.gate import allowed
+from core.actor import Actor
+from permissions.gate import Caller, allowed
+from permissions.models import ApiKey
 from permissions.needs import Need
+from permissions.queries.keys import key_alive
 from publishing.models import Attempt, Pause, Post
 from publishing.states import AttemptStage, HeldReason, Lane, PostStage
 from tenants.queries import caller_in_office
@@ -55,6 +58,8 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
         return HeldReason.PAUSED
     if at - post.scheduled_at > LATEST:
         return HeldReason.TOO_LATE
+    if post.account.disconnected_at is not None or post.account.credentials is None:
+        return HeldReason.NOT_CONNECTED
     return _why_unbound(post, at=at) or _why_unanswered(post, at=at)
 
 
@@ -72,5 +77,25 @@ def _why_unanswered(post: Post, *, at: datetime) -> HeldReason | None:
     caller = caller_in_office(post.author_seat_id, at=at)
     if caller is None:
         return HeldReason.AUTHOR_GONE
-    need = Need.STATEMENTS_RELEASE if post.lane == Lane.STATEMENT else Need.POSTS_SCHEDULE
-    return None if allowed(caller, need, post) else HeldReason.AUTHOR_NOT_ALLOWED
+    if post.author_key_id is not None:
+        keyed = _with_key(caller, post.author_key_id, at=at)
+        if keyed is None:
+            return HeldReason.KEY_ENDED
+        caller = keyed
+    return None if allowed(caller, need_of(post), post) else HeldReason.AUTHOR_NOT_ALLOWED
+
+
+def need_of(post: Post) -> Need:
+    """What whoever answers for a post must be allowed to do, until it is out."""
+    return Need.STATEMENTS_RELEASE if post.lane == Lane.STATEMENT else Need.POSTS_SCHEDULE
+
+
+def _with_key(caller: Caller, key_id: UUID, *, at: datetime) -> Caller | None:
+    """The person by the key that they used then, if it may be used now."""
+    key: ApiKey | None = ApiKey.objects.select_related("seat__user").filter(pk=key_id).first()
+    if key is None or not key_alive(key, at):
+        return None
+    return replace(
+        caller, actor=Actor.key(key.pk, issued_by=key.seat_id), key_needs=frozenset(key.needs),
+        key_brands=frozenset(key.brand_ids),
+    )  # fmt: skip

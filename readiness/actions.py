@@ -20,12 +20,14 @@ from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
+from permissions.revocation import Todo, human_line
 from readiness.models import Message, Plan, PlanVersion
 from readiness.plan_body import check_body, people_named
 from readiness.queries import plan_in_force
 from tenants.models import Seat, SocialAccount
 
 ABOUT_MESSAGE = "readiness.message"
+PLANS_REVISED_WITHIN = timedelta(hours=24)
 LONGEST_PREAPPROVAL = timedelta(days=366)
 
 
@@ -218,3 +220,15 @@ def approve_message(*, message_id: UUID, approval_id: UUID, by: Actor, at: datet
     message.save(update_fields=["approved_at", "version"])
     record("message.approved", on=message, by=by, at=at, digest=message.digest, expires_at=message.expires_at)
     return message
+
+
+@human_line("crisis plans that name them")
+def revise_plans(seat_id: UUID, _at: datetime) -> list[Todo]:
+    """A version of a plan never changes: people publish another. Until then a duty goes to a holder of its role."""
+    newest = PlanVersion.objects.all().newest_first().order_by("brand_id", "-published_at", "-id").distinct("brand_id")
+    in_force = newest.select_related("plan", "brand")
+    return [
+        Todo(f"Publish the plan {one.plan.name} of {one.brand.name} without the leaver.", PLANS_REVISED_WITHIN)
+        for one in in_force
+        if str(seat_id) in people_named(one.body).values()
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from alerting.transports import checked_address
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.revocation import counted, line
 from tenants.models import Seat
 
 MOST_WAYS = 10
@@ -60,7 +61,11 @@ def remove_contact_method(*, contact_method_id: UUID, by: Actor, at: datetime) -
     return way
 
 
-@line("contact methods")
+def ways_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    return counted(ContactMethod.objects.all().live().filter(seat_id__in=seat_ids), "seat_id")
+
+
+@line("contact methods", left=ways_left, covers={"alerting.ContactMethod.seat"})
 def forget_contact_methods(seat_id: UUID, by: Actor, at: datetime) -> int:
     ways = list(ContactMethod.objects.all().live().filter(seat_id=seat_id).values_list("pk", flat=True))
     for way in ways:

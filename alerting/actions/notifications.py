@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from core.actor import Actor
 from core.wall import standing_agency
 from jobs.actions import Wish, later_many
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.revocation import counted, line
 
 LONGEST_PROBLEM = 200
 
@@ -114,7 +114,11 @@ def _settle(row: Notification, verb: str, at: datetime) -> None:
     row.save(update_fields=["stage", "problem", "settled_at"])
 
 
-@line("queued notifications")
+def notifications_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    return counted(Notification.objects.all().queued().filter(seat_id__in=seat_ids), "seat_id")
+
+
+@line("queued notifications", left=notifications_left, covers={"alerting.Notification.seat"})
 def drop_notifications(seat_id: UUID, _by: Actor, at: datetime) -> int:
     queued = list(Notification.objects.all().queued().filter(seat_id=seat_id).values_list("pk", flat=True))
     for notification in queued:

@@ -7,7 +7,9 @@ or it never fires.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,7 +23,9 @@ from core.actor import Actor
 from core.failpoints import failpoint
 from core.ids import uuid7
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.gate import Caller, allowed
+from permissions.needs import Need
+from permissions.revocation import Handed, Kept, counted, handing_over, line
 
 LONGEST_HEADLINE = 200
 
@@ -160,14 +164,34 @@ def restore_timer(*, page_id: UUID, at: datetime) -> bool:
     return True
 
 
-@line("acknowledged pages")
+def _taken_by(seat_ids: Collection[UUID]) -> Any:
+    return Page.objects.filter(stage=PageStage.ACKNOWLEDGED, acknowledged_by_id__in=seat_ids)
+
+
+def pages_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    return counted(_taken_by(seat_ids), "acknowledged_by_id")
+
+
+@line("acknowledged pages", left=pages_left, covers={"alerting.Page.acknowledged_by"})
 def give_pages_back(seat_id: UUID, by: Actor, at: datetime) -> int:
     """What the person had taken, somebody else must take."""
-    held = list(
-        Page.objects.filter(stage=PageStage.ACKNOWLEDGED, acknowledged_by_id=seat_id)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
+    held = list(_taken_by([seat_id]).order_by("pk").values_list("pk", flat=True))
     for page in held:
         reopen_page(page_id=page, reason="seat_revoked", by=by, at=at)
     return len(held)
+
+
+@handing_over("acknowledged pages")
+def give_pages(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
+    """The successor has taken what the person had taken, where they may."""
+    kept, given = [], 0
+    for page in _taken_by([seat_id]).order_by("pk").select_for_update(of=("self",), no_key=True):
+        if not allowed(to, Need.PAGES_ACKNOWLEDGE, page):
+            kept.append(Kept("alerting.Page", page.pk, "not_allowed"))
+            continue
+        page.acknowledged_by_id = to.seat_id
+        page.version += 1
+        page.save(update_fields=["acknowledged_by", "version"])
+        record("page.handed_over", on=page, by=by, at=at, seat_id=to.seat_id)
+        given += 1
+    return Handed(given, tuple(kept))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,9 @@ from alerting.queries import working
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
+from permissions.gate import Caller
 from permissions.queries.holders import roles_known
-from permissions.revocation import line
+from permissions.revocation import Handed, Kept, handing_over, line
 
 
 class PolicyExists(Refusal):
@@ -81,7 +83,19 @@ def revise_escalation_policy(
     return policy
 
 
-@line("escalation steps")
+def steps_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    wanted = {str(seat): seat for seat in seat_ids}
+    named = [
+        target["seat"]
+        for steps in EscalationPolicy.objects.values_list("steps", flat=True)
+        for step in steps
+        for target in step["notify"]
+        if "seat" in target
+    ]
+    return Counter(wanted[seat] for seat in named if seat in wanted)
+
+
+@line("escalation steps", left=steps_left)
 def leave_policies(seat_id: UUID, by: Actor, at: datetime) -> int:
     """Steps that named the person name the others only; a step that names nobody is passed over when a page climbs."""
     gone = {"seat": str(seat_id)}
@@ -96,3 +110,26 @@ def leave_policies(seat_id: UUID, by: Actor, at: datetime) -> int:
         policy.save(update_fields=["steps", "version"])
         record("escalation_policy.revised", on=policy, by=by, at=at, version=policy.version, steps=len(policy.steps))
     return ended
+
+
+@handing_over("escalation steps")
+def give_steps(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
+    """Steps name the successor where they named the person; one who is there already is named once."""
+    gone, comes = {"seat": str(seat_id)}, {"seat": str(to.seat_id)}
+    policies = list(EscalationPolicy.objects.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    naming = [one for one in policies if any(gone in step["notify"] for step in one.steps)]
+    if not working([to.seat_id]):
+        return Handed(kept=tuple(Kept("alerting.EscalationPolicy", one.pk, "not_staff") for one in naming))
+    given = 0
+    for policy in naming:
+        given += sum(step["notify"].count(gone) for step in policy.steps)
+        policy.steps = [{**step, "notify": _replaced(step["notify"], gone, comes)} for step in policy.steps]
+        policy.version += 1
+        policy.save(update_fields=["steps", "version"])
+        record("escalation_policy.revised", on=policy, by=by, at=at, version=policy.version, steps=len(policy.steps))
+    return Handed(given)
+
+
+def _replaced(targets: list[dict[str, str]], gone: dict[str, str], comes: dict[str, str]) -> list[dict[str, str]]:
+    named = [comes if one == gone else one for one in targets]
+    return [one for place, one in enumerate(named) if one not in named[:place]]

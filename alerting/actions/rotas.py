@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +15,8 @@ from alerting.queries import working
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.gate import Caller
+from permissions.revocation import Handed, Kept, counted, handing_over, line
 from tenants.actions.agencies import check_time_zone
 
 
@@ -136,7 +139,19 @@ def cancel_override(*, override_id: UUID, by: Actor, at: datetime) -> RotaOverri
     return override
 
 
-@line("rota shifts")
+def shifts_left(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
+    gone = set(seat_ids)
+    left = Counter(counted(_stands_in(gone, at), "seat_id"))
+    for members in Rota.objects.filter(members__overlap=list(gone)).values_list("members", flat=True):
+        left.update(member for member in members if member in gone)
+    return left
+
+
+def _stands_in(seat_ids: Collection[UUID], at: datetime) -> Any:
+    return RotaOverride.objects.all().live().filter(seat_id__in=seat_ids, ends_at__gt=at)
+
+
+@line("rota shifts", left=shifts_left, covers={"alerting.Rota.members", "alerting.RotaOverride.seat"})
 def leave_rotas(seat_id: UUID, by: Actor, at: datetime) -> int:
     """The next in order takes each turn of the person who goes, so that nobody else's turns move."""
     ended = 0
@@ -148,7 +163,7 @@ def leave_rotas(seat_id: UUID, by: Actor, at: datetime) -> int:
         rota.version += 1
         rota.save(update_fields=["members", "version"])
         record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=rota.members)
-    for override in RotaOverride.objects.all().live().filter(seat_id=seat_id, ends_at__gt=at).order_by("pk"):
+    for override in _stands_in([seat_id], at).order_by("pk"):
         cancel_override(override_id=override.pk, by=by, at=at)
         ended += 1
     return ended
@@ -164,3 +179,29 @@ def _passed_on(members: Sequence[UUID], leaver: UUID) -> list[UUID]:
         if taken[place] == leaver:
             taken[place] = taken[(place + 1) % len(taken)]
     return taken
+
+
+@handing_over("rota shifts")
+def give_shifts(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
+    """The successor takes every turn and stands in wherever the person would have."""
+    rotas = list(
+        Rota.objects.filter(members__contains=[seat_id]).select_for_update(of=("self",), no_key=True).order_by("pk")
+    )
+    overrides = list(_stands_in([seat_id], at).select_for_update(of=("self",), no_key=True).order_by("pk"))
+    if not working([to.seat_id]):
+        kept = [Kept("alerting.Rota", rota.pk, "not_staff") for rota in rotas]
+        return Handed(kept=(*kept, *(Kept("alerting.RotaOverride", one.pk, "not_staff") for one in overrides)))
+    given = 0
+    for rota in rotas:
+        given += rota.members.count(seat_id)
+        rota.members = [to.seat_id if member == seat_id else member for member in rota.members]
+        rota.version += 1
+        rota.save(update_fields=["members", "version"])
+        record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=rota.members)
+    for override in overrides:
+        cancel_override(override_id=override.pk, by=by, at=at)
+        starts_at = max(override.starts_at, at)
+        override_rota(
+            rota_id=override.rota_id, seat_id=to.seat_id, starts_at=starts_at, ends_at=override.ends_at, by=by, at=at
+        )
+    return Handed(given + len(overrides))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from permissions import gate
 from permissions.gate import Caller
 from permissions.needs import Need
 from permissions.queries.holders import holds_role
-from permissions.revocation import line
+from permissions.revocation import counted, line
 from permissions.step_up import require_step_up
 from tenants.models import Seat
 from tenants.queries import caller_for
@@ -332,7 +333,26 @@ def spend_approval(*, approval_id: UUID, on: UUID, by: Actor, at: datetime) -> A
     return approval
 
 
-@line("unpublished approvals")
+def approvals_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    """Live requests and agreements that rest on a leaver's voice, and requests about a leaver's words."""
+    gone = set(seat_ids)
+    agreed = Decision.objects.filter(
+        seat_id__in=gone,
+        verdict=Verdict.APPROVE,
+        approval__stage__in=[ApprovalStage.PENDING, ApprovalStage.GRANTED],
+    )
+    left = Counter(counted(agreed, "seat_id"))
+    written = Approval.objects.filter(stage=ApprovalStage.PENDING, author_seat_ids__overlap=list(gone))
+    for authors in written.values_list("author_seat_ids", flat=True):
+        left.update(gone & set(authors))
+    return left
+
+
+@line(
+    "unpublished approvals",
+    left=approvals_left,
+    covers={"approvals.Decision.seat", "approvals.Approval.author_seat_ids"},
+)
 def void_approvals_of(seat_id: UUID, by: Actor, at: datetime) -> int:
     """Void what a leaver agreed to and nobody has used, and what they wrote and nobody has agreed to yet.
 

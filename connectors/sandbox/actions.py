@@ -14,10 +14,10 @@ from tenants.models import SocialAccount
 
 def note_call(
     account: SocialAccount, verb: str, *, idempotency_key: str = "", external_id: str = "", text: str = "", at: datetime
-) -> None:
+) -> SandboxCall:
     """Remember that a call arrived, whatever comes of it. Refused inside a transaction, as a network's call must be."""
     with transaction.atomic(durable=True), wall(account.agency_id):
-        SandboxCall.objects.create(
+        call: SandboxCall = SandboxCall.objects.create(
             brand_id=account.brand_id,
             account_id=account.pk,
             verb=verb,
@@ -26,6 +26,7 @@ def note_call(
             text=text,
             at=at,
         )
+    return call
 
 
 def accept_post(account: SocialAccount, *, text: str, idempotency_key: str, at: datetime) -> SandboxPost:
@@ -58,3 +59,16 @@ def remove_post(account: SocialAccount, *, external_id: str, at: datetime) -> No
         SandboxPost.objects.filter(account_id=account.pk, external_id=external_id, deleted_at=None).update(
             deleted_at=at
         )
+
+
+def obey_revocation(account: SocialAccount, call: SandboxCall) -> None:
+    """From now on the credentials that the account has at this moment are refused."""
+    with transaction.atomic(durable=True), wall(account.agency_id):
+        SandboxCall.objects.filter(pk=call.pk).update(revoked_of=account.credentials_set_at or account.connected_at)
+
+
+def is_revoked(account: SocialAccount) -> bool:
+    """Whether the account's present credentials were revoked; new ones count as other credentials."""
+    with transaction.atomic(durable=True), wall(account.agency_id):
+        revoked_of = account.credentials_set_at or account.connected_at
+        return SandboxCall.objects.filter(account_id=account.pk, revoked_of=revoked_of).exists()

@@ -7,8 +7,8 @@ An account's credentials say how: `{"behaviour": …, "delay_ms": …}`.
 - `accept_then_timeout`: does what was asked, and the line is cut before the answer.
 - `never_answers`: does nothing, and the line is cut.
 
-Where the line is cut, that happens after `delay_ms`, or at the deadline when none is given. Looking a post up always
-works.
+Credentials that were revoked are refused as bad ones until others are set. Where the line is cut, that happens after
+`delay_ms`, or at the deadline when none is given. Looking a post up always works.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from connectors.models import SandboxPost
-from connectors.sandbox.actions import accept_post, note_call, remove_post
-from connectors.seam import NeverSent, OutcomeUnknown, Outgoing, Receipt
+from connectors.sandbox.actions import accept_post, is_revoked, note_call, obey_revocation, remove_post
+from connectors.seam import BAD_CREDENTIALS, NeverSent, OutcomeUnknown, Outgoing, Receipt
 from core.wall import wall
 from tenants.models import SocialAccount
 
@@ -40,11 +40,11 @@ class _Manners:
         said = account.credentials or {}
         behaviour, delay = said.get("behaviour", "ok"), said.get("delay_ms")
         if behaviour not in BEHAVIOURS:
-            raise NeverSent("bad_credentials")
+            raise NeverSent(BAD_CREDENTIALS)
         try:
             return cls(behaviour, None if delay is None else max(int(delay), 0) / 1000)
         except ValueError:
-            raise NeverSent("bad_credentials") from None
+            raise NeverSent(BAD_CREDENTIALS) from None
 
     def arrive(self, deadline_s: float) -> None:
         """The way to the network, and what it says at the door."""
@@ -70,7 +70,7 @@ class Sandbox:
     def publish(self, account: SocialAccount, outgoing: Outgoing, deadline_s: float) -> Receipt:
         manners, now = _Manners.of(account), timezone.now()
         note_call(account, "publish", idempotency_key=outgoing.idempotency_key, text=outgoing.text, at=now)
-        manners.arrive(deadline_s)
+        _open_door(account, manners, deadline_s)
         post = accept_post(account, text=outgoing.text, idempotency_key=outgoing.idempotency_key, at=now)
         manners.come_back(deadline_s)
         return Receipt(post.external_id, post.url)
@@ -83,6 +83,19 @@ class Sandbox:
     def delete(self, account: SocialAccount, external_id: str, deadline_s: float) -> None:
         manners, now = _Manners.of(account), timezone.now()
         note_call(account, "delete", external_id=external_id, at=now)
-        manners.arrive(deadline_s)
+        _open_door(account, manners, deadline_s)
         remove_post(account, external_id=external_id, at=now)
         manners.come_back(deadline_s)
+
+    def revoke(self, account: SocialAccount, deadline_s: float) -> None:
+        manners, now = _Manners.of(account), timezone.now()
+        call = note_call(account, "revoke", at=now)
+        _open_door(account, manners, deadline_s)
+        obey_revocation(account, call)
+        manners.come_back(deadline_s)
+
+
+def _open_door(account: SocialAccount, manners: _Manners, deadline_s: float) -> None:
+    manners.arrive(deadline_s)
+    if is_revoked(account):
+        raise NeverSent(BAD_CREDENTIALS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,10 @@ from incidents.models import Incident, PostMortem
 from incidents.queries import timeline_of
 from incidents.states import POSTMORTEM_LIFECYCLE, PostMortemStage
 from ledger.actions import record
+from permissions import gate
+from permissions.gate import Caller
+from permissions.needs import Need
+from permissions.revocation import Handed, Kept, handing_over, line
 
 SECTIONS = ("summary", "impact", "what_went_well", "what_went_wrong", "client_view")
 
@@ -92,3 +97,42 @@ def release_postmortem(*, postmortem_id: UUID, by: Actor, at: datetime) -> PostM
     postmortem.save(update_fields=["stage", "released_at", "version"])
     record("postmortem.released", on=postmortem, by=by, at=at, lessons=len(postmortem.lessons))
     return postmortem
+
+
+def _drafts_naming(seat_id: UUID) -> list[PostMortem]:
+    rows = PostMortem.objects.filter(stage=PostMortemStage.DRAFT, lessons__contains=[{"owner_seat_id": str(seat_id)}])
+    return list(rows.select_related("incident").select_for_update(of=("self",), no_key=True).order_by("pk"))
+
+
+def lessons_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    wanted = {str(seat): seat for seat in seat_ids}
+    written = PostMortem.objects.filter(stage=PostMortemStage.DRAFT).exclude(lessons=[])
+    owners = [lesson["owner_seat_id"] for lessons in written.values_list("lessons", flat=True) for lesson in lessons]
+    return Counter(wanted[owner] for owner in owners if owner in wanted)
+
+
+def _reassign(postmortem: PostMortem, before: UUID, after: UUID | None, *, by: Actor, at: datetime) -> int:
+    mine = [lesson for lesson in postmortem.lessons if lesson["owner_seat_id"] == str(before)]
+    for lesson in mine:
+        lesson["owner_seat_id"] = str(after) if after else None
+    postmortem.version += 1
+    postmortem.save(update_fields=["lessons", "version"])
+    record("postmortem.edited", on=postmortem, by=by, at=at, section="lessons")
+    return len(mine)
+
+
+@line("lessons to follow", left=lessons_left)
+def disown_lessons(seat_id: UUID, by: Actor, at: datetime) -> int:
+    """Lessons in drafts wait for another owner; what was released stays as people read it."""
+    return sum(_reassign(one, seat_id, None, by=by, at=at) for one in _drafts_naming(seat_id))
+
+
+@handing_over("lessons to follow")
+def give_lessons(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
+    given, kept = 0, []
+    for one in _drafts_naming(seat_id):
+        if gate.allowed(to, Need.INCIDENTS_READ, one.incident):
+            given += _reassign(one, seat_id, to.seat_id, by=by, at=at)
+        else:
+            kept.append(Kept("incidents.PostMortem", one.pk, "cannot_see"))
+    return Handed(given, tuple(kept))

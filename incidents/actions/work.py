@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,9 +17,10 @@ from incidents.models import Duty, Incident, Note, Task
 from incidents.states import OPEN_STAGES, TASK_LIFECYCLE, Stage
 from ledger.actions import record
 from permissions import gate
+from permissions.gate import Caller
 from permissions.needs import Need
 from permissions.queries.holders import seats_with_role
-from permissions.revocation import line
+from permissions.revocation import Handed, Kept, handing_over, line
 from tenants.models import Seat
 from tenants.queries import caller_in_office
 
@@ -161,15 +163,21 @@ def _wrong(field: str, code: str, detail: str) -> dict[str, Any]:
     return {"field": field, "code": code, "detail": detail}
 
 
-@line("incident duties")
+def _duties_of(seat_ids: Collection[UUID]) -> Any:
+    held = Duty.objects.filter(Q(seat_id__in=seat_ids) | Q(deputy_id__in=seat_ids))
+    # What is filed keeps saying who did it.
+    return held.exclude(incident__stage__in=[Stage.CLOSED, Stage.STOOD_DOWN]).order_by("pk")
+
+
+def duties_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    named = [seat for pair in _duties_of(seat_ids).values_list("seat_id", "deputy_id") for seat in pair]
+    return Counter(seat for seat in named if seat in set(seat_ids))
+
+
+@line("incident duties", left=duties_left, covers={"incidents.Duty.seat", "incidents.Duty.deputy"})
 def vacate_duties(seat_id: UUID, by: Actor, at: datetime) -> int:
     """The deputy steps up where a holder goes; where a deputy goes, the place is empty."""
-    held = (
-        Duty.objects.filter(Q(seat_id=seat_id) | Q(deputy_id=seat_id))
-        .exclude(incident__stage__in=[Stage.CLOSED, Stage.STOOD_DOWN])  # what is filed keeps saying who did it
-        .order_by("pk")
-    )
-    duties = list(held.select_for_update(of=("self",), no_key=True))
+    duties = list(_duties_of([seat_id]).select_for_update(of=("self",), no_key=True))
     for duty in duties:
         if duty.seat_id == seat_id:
             duty.seat_id = duty.deputy_id
@@ -178,6 +186,28 @@ def vacate_duties(seat_id: UUID, by: Actor, at: datetime) -> int:
         duty.save(update_fields=["seat", "deputy", "version"])
         record("duty.assigned", on=duty, by=by, at=at, duty=duty.duty, seat_id=duty.seat_id)
     return len(duties)
+
+
+@handing_over("incident duties")
+def give_duties(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
+    """The successor takes each place, but where they may not see the incident or stand in the other place already."""
+    kept, given = [], 0
+    for duty in _duties_of([seat_id]).select_related("incident").select_for_update(of=("self",), no_key=True):
+        if not gate.allowed(to, Need.INCIDENTS_READ, duty.incident):
+            kept.append(Kept("incidents.Duty", duty.pk, "cannot_see"))
+            continue
+        if to.seat_id in (duty.seat_id, duty.deputy_id):
+            kept.append(Kept("incidents.Duty", duty.pk, "has_the_other_place"))
+            continue
+        if duty.seat_id == seat_id:
+            duty.seat_id = to.seat_id
+        else:
+            duty.deputy_id = to.seat_id
+        duty.version += 1
+        duty.save(update_fields=["seat", "deputy", "version"])
+        record("duty.assigned", on=duty, by=by, at=at, duty=duty.duty, seat_id=duty.seat_id)
+        given += 1
+    return Handed(given, tuple(kept))
 
 
 # -- tasks and notes ----------------------------------------------------------------------------------------

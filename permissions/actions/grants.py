@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
@@ -22,7 +23,7 @@ from permissions.gate import Caller
 from permissions.models import AgencyReach, BrandReach, DenyRule, Grant, IncidentReach, SeparationRule
 from permissions.queries.conflicts import Hold, brands_of_incidents, clashing, crossing, holds_at_or_after
 from permissions.queries.holders import needs_held, role_named
-from permissions.revocation import line
+from permissions.revocation import counted, line
 from permissions.roles import OWNER, Role
 
 REACHES = (AgencyReach, BrandReach, IncidentReach)
@@ -388,12 +389,25 @@ def _permission_ids() -> dict[tuple[str, str], int]:
     return {(model, code): pk for model, code, pk in rows.values_list("content_type__model", "codename", "pk")}
 
 
-@line("roles and grants")
-def end_grants(seat_id: UUID, _by: Actor, at: datetime) -> int:
-    grants = _locked(Grant.objects.all().live().filter(seat_id=seat_id))
-    _withdraw(grants, at=at)
-    # Also what was written before rows named their grant.
-    seat: Any = apps.get_model("tenants", "Seat").objects.found(seat_id)
+def grants_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    """Grants that nobody has withdrawn, and rows of guardian's that outlived theirs."""
+    left = Counter(counted(Grant.objects.all().live().filter(seat_id__in=seat_ids), "seat_id"))
     for reach in REACHES:
-        reach.objects.filter(user_id=seat.user_id, agency_id=standing_agency()).delete()
-    return len(grants)
+        left.update(counted(reach.objects.filter(grant__seat_id__in=seat_ids), "grant__seat_id"))
+    return left
+
+
+@line("roles and grants", left=grants_left, covers={"permissions.Grant.seat"})
+def end_grants(seat_id: UUID, _by: Actor, at: datetime) -> int:
+    """However many there are, in a few statements. A new seat of the same person keeps what it has been given."""
+    mine = Grant.objects.filter(seat_id=seat_id)
+    live = [grant.pk for grant in _locked(mine.filter(withdrawn_at=None).only("pk"))]
+    Grant.objects.filter(pk__in=live).update(withdrawn_at=at, version=F("version") + 1)
+    seats: Any = apps.get_model("tenants", "Seat").objects
+    user_id = seats.found(seat_id).user_id
+    elsewhere = seats.filter(user_id=user_id).exclude(pk=seat_id).exclude(stage="ENDED").exists()
+    for reach in REACHES:
+        reach.objects.filter(grant_id__in=mine.values("pk")).delete()
+        if not elsewhere:  # also what was written before rows named their grant
+            reach.objects.filter(user_id=user_id, agency_id=standing_agency(), grant=None).delete()
+    return len(live)

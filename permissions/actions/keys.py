@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import transaction
+from django.db.models import Q
 
 from core.actor import Actor
 from core.ids import uuid7
@@ -23,7 +24,7 @@ from permissions.gate import Caller, anywhere
 from permissions.models import ApiKey
 from permissions.needs import Need
 from permissions.queries.keys import alive_at, key_alive
-from permissions.revocation import line
+from permissions.revocation import Tried, counted, line, trying
 
 DEFAULT_RATE = 600  # requests a minute
 EXPOSURE = Actor.rule("key exposure")
@@ -247,7 +248,20 @@ def note_key_use(*, key_id: UUID, at: datetime) -> None:
     ApiKey.objects.filter(pk=key_id).update(last_used_at=at)
 
 
-@line("API keys")
+def keys_left(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
+    """Keys that would open something if their issuer sat: nobody has revoked them, and their time is not over."""
+    unended = Q(expires_at=None) | Q(expires_at__gt=at)
+    return counted(ApiKey.objects.filter(unended, seat_id__in=seat_ids, revoked_at=None), "seat_id")
+
+
+@line("API keys", left=keys_left, covers={"permissions.ApiKey.seat"})
 def end_keys(seat_id: UUID, _by: Actor, at: datetime) -> int:
     ended: int = ApiKey.objects.filter(seat_id=seat_id, revoked_at=None).update(revoked_at=at)
     return ended
+
+
+@trying("API keys")
+def try_keys(seat_id: UUID, at: datetime) -> Tried:
+    """Ask of each key what the door asks of a key that is shown to it."""
+    keys = list(ApiKey.objects.select_related("seat__user").filter(seat_id=seat_id))
+    return Tried(len(keys), sum(key_alive(key, at) for key in keys))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
-from approvals.models import Approval
+from approvals.models import Approval, Decision
 from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from core.wall import standing_agency
 from jobs.actions import Wish, cancel, later, later_many, move
 from ledger.actions import record
-from permissions.revocation import line
+from permissions.gate import Caller, allowed
+from permissions.revocation import Handed, Kept, counted, handing_over, line
 from publishing.models import Attempt, Post
-from publishing.queries import LATEST, digest_of_delivery, pauses_over
+from publishing.queries import LATEST, digest_of_delivery, need_of, pauses_over
 from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, Lane, PostStage
 from tenants.models import Brand, SocialAccount
 
@@ -103,6 +104,7 @@ def schedule_post(
         approval_id=approval_id,
         incident_id=incident_id,
         author_seat_id=author,
+        author_key_id=_key_of(by),
         created_at=at,
     )
     post.save(force_insert=True)
@@ -151,6 +153,7 @@ def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Import
             scheduled_at=item.scheduled_at,
             digest=digest_of_delivery(brand_id=brands[item.account_id], account_id=item.account_id, text=item.text),
             author_seat_id=author,
+            author_key_id=_key_of(by),
             import_id=import_id,
             created_at=at,
         )
@@ -252,7 +255,11 @@ def settle_post(*, post_id: UUID, is_out: bool, external_id: str, url: str, by: 
     return post
 
 
-@line("scheduled posts")
+def posts_left(seat_ids: Collection[UUID], _at: datetime) -> Mapping[UUID, int]:
+    return counted(Post.objects.filter(stage=PostStage.SCHEDULED, author_seat_id__in=seat_ids), "author_seat_id")
+
+
+@line("scheduled posts", left=posts_left, covers={"publishing.Post.author_seat_id"})
 def hold_posts_of(seat_id: UUID, _by: Actor, _at: datetime) -> int:
     """Hold what a leaver had scheduled. A post that somebody is working on is left to the gate, which asks again."""
     theirs = Post.objects.filter(stage=PostStage.SCHEDULED, author_seat_id=seat_id)
@@ -261,6 +268,35 @@ def hold_posts_of(seat_id: UUID, _by: Actor, _at: datetime) -> int:
         stage=POST_LIFECYCLE.step("hold", from_=PostStage.SCHEDULED), held_reason=HeldReason.AUTHOR_GONE
     )
     return held
+
+
+@handing_over("scheduled posts")
+def give_posts(seat_id: UUID, to: Caller, _by: Actor, _at: datetime) -> Handed:
+    """The successor answers for what they may send themselves, and have not agreed to as somebody else's."""
+    theirs = list(
+        Post.objects.filter(stage=PostStage.SCHEDULED, author_seat_id=seat_id)
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+    )
+    heard = set(
+        Decision.objects.filter(
+            approval_id__in={post.approval_id for post in theirs if post.approval_id}, person_id=to.user_id
+        ).values_list("approval_id", flat=True)
+    )
+    may: dict[tuple[UUID, UUID | None, str], bool] = {}
+    kept, given = [], []
+    for post in theirs:
+        ground = (post.brand_id, post.incident_id, post.lane)
+        if ground not in may:
+            may[ground] = allowed(to, need_of(post), post)
+        if not may[ground]:
+            kept.append(Kept("publishing.Post", post.pk, "not_allowed"))
+        elif post.approval_id in heard:
+            kept.append(Kept("publishing.Post", post.pk, "has_approved_it"))
+        else:
+            given.append(post.pk)
+    Post.objects.filter(pk__in=given).update(author_seat_id=to.seat_id, author_key_id=None)
+    return Handed(len(given), tuple(kept))
 
 
 def set_timer(post: Post) -> None:
@@ -282,13 +318,14 @@ def _timer(post: Post) -> Wish:
 
 def _set_again(post: Post, stage: str, *, scheduled_at: datetime, by: Actor) -> None:
     """Schedule a post anew, under the name of whoever decided it: a new version, and a new key for the network."""
-    post.author_seat_id = _answerable(by)
+    post.author_seat_id, post.author_key_id = _answerable(by), _key_of(by)
     post.stage, post.scheduled_at = stage, scheduled_at
     post.held_reason = post.trouble = ""
     post.version += 1
     post.save(
         update_fields=[
-            "text", "digest", "author_seat_id", "stage", "scheduled_at", "held_reason", "trouble", "version",
+            "text", "digest", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason", "trouble",
+            "version",
         ]
     )  # fmt: skip
     set_timer(post)
@@ -298,6 +335,11 @@ def _answerable(by: Actor) -> UUID:
     if by.seat_id is None:
         raise NobodyAnswers
     return by.seat_id
+
+
+def _key_of(by: Actor) -> UUID | None:
+    """The key through which somebody answers: a post goes out only while it lives."""
+    return by.id if by.kind == "key" else None
 
 
 def _wrong(text: str, scheduled_at: datetime, *, at: datetime) -> list[dict[str, str]]:

@@ -44,6 +44,7 @@ LOOKS = (timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=120))
 
 # Django has no word for FOR SHARE, which lets other senders pass.
 SHARE_SEATS = "SELECT 1 FROM tenants_seat WHERE id = ANY(%s) ORDER BY id FOR SHARE"
+SHARE_KEY = "SELECT 1 FROM permissions_apikey WHERE id = %s FOR SHARE"
 SHARE_APPROVAL = "SELECT 1 FROM approvals_approval WHERE id = %s FOR SHARE"
 
 
@@ -124,7 +125,8 @@ def _pass_gate(*, post_id: UUID, agency_id: UUID, cross: Callable[[], None], by:
         post: Post = Post.objects.locked(post_id)
         if post.stage != PostStage.SCHEDULED:
             return None
-        if (post.author_seat_id, post.approval_id) != (seen.author_seat_id, seen.approval_id):
+        rests_on = (post.author_seat_id, post.author_key_id, post.approval_id)
+        if rests_on != (seen.author_seat_id, seen.author_key_id, seen.approval_id):
             raise TryAgain("it changed at the gate", after=timedelta(seconds=1))
         if post.scheduled_at > at:
             set_timer(post)
@@ -167,11 +169,12 @@ def _pass_gate(*, post_id: UUID, agency_id: UUID, cross: Callable[[], None], by:
 def _stand_still(post: Post) -> None:
     """Keep everybody on whose word this post rests from being revoked, and its approval from being voided, till commit.
 
-    Seats, then the approval, then the post: the order in which revoking and deciding lock them.
+    Seats, then the key, the approval, and then the post: the order in which revoking and deciding lock them.
     """
     voices = Decision.objects.filter(approval_id=post.approval_id).values_list("seat_id", flat=True)
     with connection.cursor() as cursor:
         cursor.execute(SHARE_SEATS, [sorted({post.author_seat_id, *voices})])
+        cursor.execute(SHARE_KEY, [post.author_key_id])
         cursor.execute(SHARE_APPROVAL, [post.approval_id])
 
 

@@ -80,6 +80,24 @@ def disconnect_account(*, account_id: UUID, reason: str, by: Actor, at: datetime
 
 
 @transaction.atomic
+def withdraw_credentials(*, account_id: UUID, reason: str, by: Actor, at: datetime) -> SocialAccount:
+    """Take an account's credentials out of use: posts to it are held until somebody connects it with others.
+
+    `reason` is a word. Revoking them at the network is a step of its own.
+    """
+    account = _connected(account_id)
+    before = account.health
+    account.credentials = None
+    account.health, account.health_detail, account.health_checked_at = Health.REFUSED, reason, at
+    account.version += 1
+    account.save(update_fields=["credentials", "health", "health_detail", "health_checked_at", "version"])
+    record("account.credentials_withdrawn", on=account, by=by, at=at, network=account.network, reason=reason)
+    if before != Health.REFUSED:
+        record("account.health_changed", on=account, by=by, at=at, before=before, after=Health.REFUSED)
+    return account
+
+
+@transaction.atomic
 def note_health(*, account_id: UUID, health: Health, detail: str, by: Actor, at: datetime) -> SocialAccount:
     """Write down what a call with the account's credentials showed; told to the ledger when it is news."""
     account: SocialAccount = SocialAccount.objects.locked(account_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from core.actor import Actor
 from core.ids import uuid7
@@ -23,7 +24,7 @@ from ledger.actions import record, records_held_back
 from permissions.actions.grants import Place, WrongSide, grant_role, refuse_beyond
 from permissions.gate import Caller
 from permissions.queries.holders import role_named
-from permissions.revocation import line
+from permissions.revocation import counted, line
 from tenants.models import Invitation, Seat, User
 from tenants.queries import caller_in_office
 from tenants.states import SeatStage
@@ -197,8 +198,34 @@ def _person(*, email: str, name: str, password: str, at: datetime) -> User:
     return user
 
 
-@line("invitations sent")
+def open_invitations(at: datetime) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(accepted_at=None, voided_at=None, expires_at__gt=at)
+
+
+def invitations_left(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
+    return counted(open_invitations(at).filter(inviter_id__in=seat_ids), "inviter_id")
+
+
+@line("invitations sent", left=invitations_left, covers={"tenants.Invitation.inviter"})
 def void_invitations(seat_id: UUID, _by: Actor, at: datetime) -> int:
     pending = Invitation.objects.filter(inviter_id=seat_id, accepted_at=None, voided_at=None)
     voided: int = pending.update(voided_at=at, token_to_send=None)
+    return voided
+
+
+def invitations_to_leavers(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
+    """Offers to their address from before they went; whoever is asked back is asked anew."""
+    theirs = open_invitations(at).filter(email__iexact=OuterRef("user__email"), created_at__lte=OuterRef("ended_at"))
+    found = theirs.order_by().values("agency_id").annotate(found=Count("pk")).values("found")
+    seats = Seat.objects.filter(pk__in=seat_ids).annotate(found=Subquery(found)).filter(found__gt=0)
+    return dict(seats.values_list("pk", "found"))
+
+
+@line("invitations to them", left=invitations_to_leavers)
+def void_invitations_to(seat_id: UUID, _by: Actor, at: datetime) -> int:
+    """An offer that lies in their mailbox seats them no more."""
+    seat: Seat = Seat.objects.select_related("user").get(pk=seat_id)
+    before = seat.ended_at or at
+    theirs = open_invitations(at).filter(email__iexact=seat.user.email, created_at__lte=before)
+    voided: int = theirs.update(voided_at=at, token_to_send=None)
     return voided

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework import status as codes
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.shapes import Because, Shape
+from core.refusals import NotFound
+from permissions.api.revocations import RevocationRow, RevocationView
 from permissions.needs import Need
+from permissions.queries.goodbyes import goodbye_of
 from permissions.schema import SEEN
 from permissions.viewset import ReadViews
-from tenants.actions.goodbyes import REASONS, revoke_seat
+from tenants.actions.goodbyes import REASONS, plan_goodbye, revoke_seat
 from tenants.actions.seats import change_seat, resume_seat, suspend_seat
 from tenants.models import Seat
 from tenants.states import SeatStage
@@ -44,6 +50,27 @@ class WantedSeats(Shape):
 
 class Goodbye(Shape):
     reason = serializers.ChoiceField(choices=REASONS)
+    successor = serializers.UUIDField(
+        default=None, allow_null=True, help_text="Who takes over what can be taken over; a move must name one."
+    )
+
+    def get_fields(self) -> Any:
+        # `at` is a name that actions give to now; a field of that name is told here.
+        at = serializers.DateTimeField(default=None, allow_null=True, help_text="An instant to come; null: now.")
+        return {**super().get_fields(), "at": at}
+
+
+class GoodbyeView(SeatView):
+    """The seat, and the goodbye that its end is, or will be."""
+
+    revocation = serializers.SerializerMethodField()
+
+    class Meta(SeatView.Meta):
+        fields = [*SeatView.Meta.fields, "revocation"]
+
+    @extend_schema_field(RevocationRow)
+    def get_revocation(self, seat: Seat) -> Any:
+        return RevocationRow(goodbye_of(seat.pk), context=self.context).data
 
 
 class Seats(ReadViews):
@@ -57,6 +84,7 @@ class Seats(ReadViews):
         "suspend": Need.SEATS_SUSPEND,
         "resume": Need.SEATS_SUSPEND,
         "revoke": Need.SEATS_REVOKE,
+        "revocation": Need.SEATS_REVOKE,
         "me": None,
     }
     serializer_class = SeatView
@@ -87,12 +115,34 @@ class Seats(ReadViews):
         seat = self.subject()
         return self.show(resume_seat(seat_id=seat.pk, **self.read(Because), **self.told))
 
-    @extend_schema(request=Goodbye, responses=SeatView)
+    @extend_schema(request=Goodbye, responses={200: GoodbyeView, 202: GoodbyeView})
     @action(detail=True, methods=["post"])
     def revoke(self, _request: Request, **_: Any) -> Response:
-        """End the seat at once, with everything the person could reach through it."""
+        """End the seat, with everything the person could reach through it: at once (200), or at a time (202).
+
+        What came of it is the goodbye named in the answer, which proves itself line by line from now on. A move names
+        a successor, and is refused with `cannot_hand_over`, naming each thing, when they cannot take everything.
+        """
         seat = self.subject()
-        return self.show(revoke_seat(seat_id=seat.pk, **self.read(Goodbye), **self.told))
+        wanted = self.read(Goodbye)
+        due_at: datetime | None = wanted["at"]
+        successor: UUID | None = wanted["successor"]
+        if successor is not None:
+            successor = self.named(Seat.objects.all(), successor, field="successor", sees=Need.SEATS_READ).pk
+        asked = {"seat_id": seat.pk, "reason": wanted["reason"], "successor_id": successor, **self.told}
+        if due_at is None:
+            return self.show(revoke_seat(**asked), GoodbyeView)
+        plan_goodbye(due_at=due_at, **asked)
+        return self.show(self.rows().get(pk=seat.pk), GoodbyeView, status=codes.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=RevocationView)
+    @action(detail=True, methods=["get"])
+    def revocation(self, _request: Request, **_: Any) -> Response:
+        """The report on the seat's goodbye, planned or done; 404 when there is none."""
+        found = goodbye_of(self.subject().pk)
+        if found is None:
+            raise NotFound
+        return self.show(found, RevocationView)
 
     @extend_schema(responses=SeatView)
     @action(detail=False, methods=["get"])
