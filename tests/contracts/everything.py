@@ -35,6 +35,7 @@ SAID: dict[str, dict[str, Any]] = {
     "alerting.Rota": {"shift_hours": 12, "time_zone": "UTC"},
     "approvals.Approval": {"stages": [STAGE], "payload": {"deliveries": []}},
     "approvals.Decision": {"stage_index": 0},
+    "connectors.Withdrawal": {"proof": ""},
     "incidents.Clock": {"minutes": 30},
     "incidents.Incident": {"severity": 2},
     "incidents.Duty": {"deputy": None},
