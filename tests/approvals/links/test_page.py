@@ -63,7 +63,7 @@ def test_the_form_of_the_page_decides(cy: Person, for_the_client: Approval, mail
     token = mail_link(for_the_client, cy)
     html = html_of(look(token, **BROWSER))
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html))
-    page = send_form(token, verdict="approve", comment="Ja, gern – «gut».", **fields)
+    page = send_form(token, verdict="approve", comment="Ja, gern: «gut».", **fields)
     assert page.status == 200
     assert "You agreed to the text." in html_of(page)
     assert [name for name, *_ in events_of(for_the_client)][-1] == "approval.granted"
