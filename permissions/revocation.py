@@ -102,9 +102,10 @@ def line(name: str, *, left: Probe, covers: Iterable[str] = (), late: bool = Fal
 
 def handing_over(name: str) -> Callable[[HandOver], HandOver]:
     """Let a line give `function(seat_id, to, by, at)` a chance first; what it hands over is not undone."""
+    known = LINES[name]
 
     def register(function: HandOver) -> HandOver:
-        LINES[name] = replace(LINES[name], hand_over=function)
+        LINES[name] = replace(known, hand_over=function)
         return function
 
     return register
@@ -112,9 +113,10 @@ def handing_over(name: str) -> Callable[[HandOver], HandOver]:
 
 def trying(name: str) -> Callable[[Try], Try]:
     """Let a line try the old credentials of an ended seat: `function(seat_id, at)`."""
+    known = LINES[name]
 
     def register(function: Try) -> Try:
-        LINES[name] = replace(LINES[name], tries=function)
+        LINES[name] = replace(known, tries=function)
         return function
 
     return register

@@ -177,7 +177,7 @@ class Done(Shape):
 class WantedTasks(Shape):
     seat = serializers.UUIDField(required=False, help_text="Who has left.")
     state = serializers.ChoiceField(choices=["open", "late", "done"], required=False)
-    mine = serializers.BooleanField(required=False)
+    owner = serializers.ChoiceField(choices=["me"], required=False, help_text="Those of the caller only.")
 
 
 class RevocationTasks(ReadViews):
@@ -197,7 +197,7 @@ class RevocationTasks(ReadViews):
         rows = self.get_queryset()
         if "seat" in wanted:
             rows = rows.filter(revocation__seat_id=wanted["seat"])
-        if wanted.get("mine"):
+        if "owner" in wanted:
             rows = rows.filter(owner_id=self.caller.seat_id)
         if "state" in wanted:
             rows = rows.filter(done_at__isnull=wanted["state"] != "done")

@@ -14,7 +14,7 @@ from permissions.gate import Caller, anywhere, visible
 from permissions.needs import Need
 from permissions.revocation import Todo, counted, human_line, line
 from tenants.actions.directory_roles import NO_SEAT
-from tenants.models import DirectoryMembership, DirectoryToken, IdentityProvider, Seat, SocialAccount
+from tenants.models import DirectoryMembership, IdentityProvider, Seat, SocialAccount
 from tenants.queries import caller_for
 
 AT_ONCE = timedelta(hours=4)
@@ -52,8 +52,6 @@ def rotate_secrets(seat_id: UUID, at: datetime) -> list[Todo]:
     leaver = _leaver(seat_id, at)
     theirs = visible(_connected(), to=leaver, need=Need.ACCOUNTS_CONNECT).exclude(connected_by_id=seat_id)
     todos = [Todo(f"Renew the credentials of {account.handle} on {account.network}.", SOON) for account in theirs]
-    tokens = DirectoryToken.objects.filter(revoked_at=None, created_by_id=seat_id).order_by("pk")
-    todos += [Todo(f"Replace the directory's token {token.name}.", SOON) for token in tokens]
     if gate.everywhere(leaver, Need.IDENTITY_CONNECT):
         providers = IdentityProvider.objects.filter(removed_at=None, client_secret__isnull=False).order_by("pk")
         todos += [Todo(f"Renew the client secret of {provider.name}.", SOON) for provider in providers]
