@@ -63,20 +63,23 @@ class HeldBrands:
         """Told as a list and not as a sub-query: Postgres takes a sub-query of grants for one row, and then reads
         every row of the granted brands for one page.
         """
-        statement, asked = self.select
-        with connection.cursor() as cursor:
-            cursor.execute(statement, asked)
-            return frozenset(row[0] for row in cursor.fetchall())
+        return self._few if len(self._few) <= MANY else self._fetch("")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one at all; whoever holds very many does not have them fetched for it."""
+        return bool(self._few)
 
     @cached_property
-    def any(self) -> bool:
-        """Whether there is one at all; the others are not fetched for it."""
-        if "ids" in self.__dict__:
-            return bool(self.ids)
+    def _few(self) -> frozenset[UUID]:
+        """All of them, or one more than many."""
+        return self._fetch(f" LIMIT {MANY + 1}")
+
+    def _fetch(self, limit: str) -> frozenset[UUID]:
         statement, asked = self.select
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT EXISTS ({statement})", asked)
-            return bool(cursor.fetchone()[0])
+            cursor.execute(statement + limit, asked)
+            return frozenset(row[0] for row in cursor.fetchall())
 
 
 class InBrands(Lookup):

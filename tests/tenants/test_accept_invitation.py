@@ -114,6 +114,5 @@ def test_signing_in_works_while_redis_is_away(north: North, ana: Person) -> None
     _, token = invited(north, ana)
     accept(token)
     wrong = {"email": "fay@example.org", "password": "not the phrase at all"}
-    answers = [send("POST", "/_allauth/app/v1/auth/login", wrong) for _ in range(8)]
-    codes = [answer.body["errors"][0]["code"] for answer in answers]
-    assert (codes[0], codes[-1]) == ("email_password_mismatch", "too_many_login_attempts")
+    answers = [send("POST", "/_allauth/app/v1/auth/login", wrong) for _ in range(11)]
+    assert (answers[0].status, answers[-1].status) == (400, 429)
