@@ -38,6 +38,15 @@ def _goodbye(scene: Scene) -> None:
         if (before, after) != (httpx.codes.OK, httpx.codes.UNAUTHORIZED) or session < httpx.codes.BAD_REQUEST:
             raise RuntimeError(f"Tom still reaches us: key {before} then {after}, session {session}.")
         told.append(f"key {before}, then {after}; session {session}")
+    with scene.teller.step("The goodbye proves itself, line by line; what only people can do has an owner") as told:
+        report = scene.who("ana").until(lambda api: _proven(api, str(tom.seat)), what="The report of the goodbye")
+        told.append(f"{report['findings']['confirmed']} lines confirmed, {len(report['tasks'])} tasks for people")
+
+
+def _proven(api: Client, seat: str) -> dict[str, Any] | None:
+    """The report, once no line is unconfirmed."""
+    report: dict[str, Any] = api.get(f"seats/{seat}/revocation")
+    return None if report["findings"]["unconfirmed"] else report
 
 
 def _contain(scene: Scene) -> None:
