@@ -7,3 +7,4 @@ from tenants.schema import SessionTokenScheme
 
 class BesideTheLinkScheme(SessionTokenScheme):  # type: ignore[no-untyped-call]
     target_class = "approvals.api.decisions.BesideTheLink"
+    name = "SessionTokenBesideTheLink"

@@ -47,7 +47,7 @@ class LineView(serializers.ModelSerializer[RevocationLine]):
         fields = ["name", "finding", "ended", "handed_over", "left", "detail", "checked_at"]
 
 
-class TaskView(serializers.ModelSerializer[RevocationTask]):
+class RevocationTaskView(serializers.ModelSerializer[RevocationTask]):
     """What only a person can do about a goodbye. `late`: its time is over."""
 
     seat = serializers.UUIDField(source="revocation.seat_id", help_text="Who has left.")
@@ -185,7 +185,7 @@ class RevocationTasks(ReadViews):
 
     sees = Need.SEATS_REVOKE
     needs: ClassVar[Any] = dict.fromkeys(("list", "retrieve", "complete"), Need.SEATS_REVOKE)
-    serializer_class = TaskView
+    serializer_class = RevocationTaskView
     asks = WantedTasks
     keyset = ("due_at", "id")
 
@@ -205,7 +205,7 @@ class RevocationTasks(ReadViews):
             rows = rows.filter(due_at__lte=self.now)
         return self.show_page(rows)
 
-    @extend_schema(request=Done, responses=TaskView)
+    @extend_schema(request=Done, responses=RevocationTaskView)
     @action(detail=True, methods=["post"])
     def complete(self, _request: Request, **_: Any) -> Response:
         """Say that it is done, and how. The goodbye is asked again. Refused with `task_done` the second time."""
