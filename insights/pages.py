@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -24,6 +23,7 @@ from listening.queries import STEPS
 from permissions.gate import allowed
 from permissions.models import ApiKey
 from permissions.needs import Need
+from permissions.queries.keys import alive_at
 from tenants.models import Seat
 from tenants.queries import caller_in_office
 
@@ -73,10 +73,8 @@ def _incident_of(link: ReportLink, *, at: datetime) -> Incident | None:
     caller = caller_in_office(link.seat_id, at=at)
     if caller is None or not Seat.objects.filter(pk=link.seat_id, auth_epoch=link.seat_epoch).exists():
         return None
-    if link.key_id is not None:
-        alive = Q(expires_at=None) | Q(expires_at__gt=at)
-        if not ApiKey.objects.filter(alive, pk=link.key_id, revoked_at=None).exists():
-            return None
+    if link.key_id is not None and not ApiKey.objects.filter(alive_at(at), pk=link.key_id).exists():
+        return None
     incident: Incident | None = Incident.objects.filter(pk=link.incident_id).first()
     return incident if incident is not None and allowed(caller, Need.REPORTS_READ, incident) else None
 

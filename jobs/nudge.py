@@ -6,9 +6,7 @@ stops ringing for ten seconds after two failures.
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from threading import Lock
 from uuid import UUID
 
 import structlog
@@ -20,6 +18,7 @@ from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 from redis.exceptions import RedisError
 
+from core.breaker import Breaker
 from jobs.handlers import HANDLERS
 from jobs.models import Job
 
@@ -29,32 +28,7 @@ FAILURES_THAT_OPEN = 2
 SECONDS_OPEN = 10.0
 FAST = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 
-
-class Breaker:
-    """Counts failures in a row; open means: do not even try."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._failures = 0
-        self._open_until = 0.0
-
-    def closed(self) -> bool:
-        return time.monotonic() >= self._open_until
-
-    def close(self) -> None:
-        """Try again at once."""
-        with self._lock:
-            self._failures, self._open_until = 0, 0.0
-
-    def note(self, *, worked: bool) -> None:
-        with self._lock:
-            self._failures = 0 if worked else self._failures + 1
-            if self._failures >= FAILURES_THAT_OPEN:
-                self._open_until = time.monotonic() + SECONDS_OPEN
-                self._failures = 0
-
-
-breaker = Breaker()
+breaker = Breaker(failures=FAILURES_THAT_OPEN, seconds=SECONDS_OPEN)
 
 
 def nudge_on_commit(job: Job) -> None:

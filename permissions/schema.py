@@ -46,6 +46,7 @@ REFUSALS = {
     "403": "Known, but without the need.",
     "404": "Nothing here that you may see.",
     "409": "The present state does not allow it.",
+    "429": "Too many requests; Retry-After says when to come back.",
 }
 
 

@@ -19,8 +19,8 @@ from tenants.key_sign_in import REALM, agency_named_in, key_of_token
 
 log = structlog.get_logger(__name__)
 
-# A key with its secret of 43 letters, or the beginning of it. The prefix alone is no secret and may be looked for.
-WHOLE_KEY = re.compile(r"csk_[0-9a-f]{32}_[0-9a-f]{12}_[A-Za-z0-9_-]{1,43}")
+# A key, or a token of a directory, with its secret of 43 letters, or the beginning of it. The prefix alone is no secret and may be looked for.
+WHOLE_KEY = re.compile(r"(?:csk|scm)_[0-9a-f]{32}_[0-9a-f]{12}_[A-Za-z0-9_-]{1,43}")
 EXPOSED = Problem(
     401, "key_exposed", "A key does not belong into an address.",
     "Addresses are written into logs and histories. Send the key in the Authorization header, and rotate this one.",
@@ -49,9 +49,10 @@ class ExposedKeys:
 
 def note_exposure(token: str, *, where: str, at: datetime) -> None:
     """Mark the key that was sent in an address, if it is one."""
-    agency_id = agency_named_in(token)
-    with inside(agency_id):
-        key = key_of_token(token)
-        if key is not None:
-            mark_exposed(key_id=key.pk, where=where, at=at)
+    key = None
+    if token.startswith("csk_"):  # a directory's token is only refused: it has no owner to whom a mark would be told
+        with inside(agency_named_in(token)):
+            key = key_of_token(token)
+            if key is not None:
+                mark_exposed(key_id=key.pk, where=where, at=at)
     log.warning("key_in_address", where=where, known=key is not None)

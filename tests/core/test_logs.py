@@ -41,6 +41,8 @@ def raised(secret: str, *, tell: bool = False) -> ValueError:
     ("line", "expected"),
     [
         ("key csk_live_4f3a.Zz-9 used", "key csk_*** used"),
+        ("scm_0f_1e_Zz-9 and css_abc", "scm_*** and css_***"),
+        ("GET /v1/decisions/csl_a_b_c", "GET /v1/decisions/***"),
         ("whsec_C2FtcGxl+/=", "whsec_***"),
         ("Authorization: Bearer abc.def-123=", "Authorization: Bearer ***"),
         ("authorization: basic dXNlcjpwYXNz", "authorization: basic ***"),

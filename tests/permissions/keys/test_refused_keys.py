@@ -181,3 +181,9 @@ def test_a_key_that_is_none_is_refused_alike_and_nothing_is_noted(north: North, 
 def test_its_prefix_is_no_secret_and_may_be_looked_for(ana: Person) -> None:
     key = issue(ana)
     assert ana.get(f"brands?limit=1&cursor={quote(key.body['prefix'])}").code != "key_exposed"
+
+
+def test_a_directorys_token_in_an_address_is_refused_too(north: North) -> None:
+    token = f"scm_{north.agency.pk.hex}_{uuid4().hex[-12:]}_{'x' * 43}"
+    answer = send("GET", f"/scim/v2/north/Users?token={token}")
+    assert (answer.status, answer.code) == (401, "key_exposed")
