@@ -16,6 +16,7 @@ import pytest
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.urls import get_resolver
+from rest_framework.exceptions import AuthenticationFailed
 
 from alerting.auditor import CHECKS
 from core.refusals import Refusal
@@ -27,6 +28,7 @@ from ledger.catalogue import CATALOGUE
 from ledger.subscriptions import subscribers
 from permissions.needs import Need
 from permissions.revocation import LINES
+from permissions.roles import ROLES
 from tests.contracts.test_routes import OPEN, ROUTES, patterns
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -176,10 +178,12 @@ def test_every_problem_that_is_named_has_that_code_and_status() -> None:
     known = {(str(refusal.status), refusal.code) for refusal in every(Refusal)}
     known |= {
         (str(call.args[0].value), str(call.args[1].value))
-        for call in ast.walk(ast.parse(text_of("core/http/problems.py")))
+        for name in ("core/http/problems.py", "tenants/exposed_keys.py")
+        for call in ast.walk(ast.parse(text_of(name)))
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "Problem" and isinstance(call.args[0], ast.Constant)
         if isinstance(call.args[1], ast.Constant)
     }
+    known.add((str(AuthenticationFailed.status_code), AuthenticationFailed.default_code))
     named = {found for document in DOCUMENTS for found in re.findall(r"([45]\d\d) `([a-z_]+)`", document.read_text())}
     assert named
     assert named - known == set()
@@ -318,6 +322,10 @@ def test_the_operations_guide_explains_exactly_the_variables_that_the_settings_r
 
 def test_the_security_guide_lists_every_line_of_a_goodbye() -> None:
     assert sorted(row[0] for row in table(section("docs/security.md", "## When a seat ends"))) == sorted(LINES)
+
+
+def test_the_access_guide_lists_every_built_in_role_in_their_order() -> None:
+    assert [spans(row[0])[0] for row in table(section("docs/access.md", "## Roles"))] == list(ROLES)
 
 
 def test_the_security_guide_lists_every_sealed_column() -> None:
