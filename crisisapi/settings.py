@@ -226,7 +226,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 0
 USERSESSIONS_TRACK_ACTIVITY = False
 HEADLESS_ONLY = True
-HEADLESS_TOKEN_STRATEGY = "tenants.sign_in.sessions.TokenStrategy"
+HEADLESS_TOKEN_STRATEGY = "tenants.sign_in.sessions.TokenStrategy"  # noqa: S105 - the name of a class
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_FRONTEND_URLS = {
     "account_confirm_email": PUBLIC_URL + "/verify/{key}",

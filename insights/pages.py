@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from core.http.pages import page
 from core.wall import wall
 from incidents.models import Incident
 from incidents.states import ClockKind, Stage, StatementStage, TaskStage
@@ -59,13 +58,13 @@ def report_page(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG0
     now = timezone.now()
     link = opened(token, at=now)
     if link is None:
-        return _answer("insights/gone.html", {}, status=404)
+        return page("insights/gone.html", {}, status=404)
     with wall(link.agency_id):
         incident = _incident_of(link, at=now)
         if incident is None:
-            return _answer("insights/gone.html", {}, status=404)
+            return page("insights/gone.html", {}, status=404)
         report = report_of(incident, audience=link.audience, at=now)
-    return _answer("insights/report.html", page_of(report), status=200)
+    return page("insights/report.html", page_of(report))
 
 
 def _incident_of(link: ReportLink, *, at: datetime) -> Incident | None:
@@ -137,15 +136,3 @@ def _mood_in_words(numbers: dict[str, Any]) -> str:
     if numbers["normal_share"] is not None:
         said += f"; {numbers['normal_share']:.0%} is normal for this brand"
     return said + "."
-
-
-def _answer(template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
-    nonce = secrets.token_urlsafe(16)
-    response = HttpResponse(render_to_string(template, {**context, "nonce": nonce}), status=status)
-    response["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "no-store"
-    return response

@@ -15,11 +15,13 @@ from django.utils import timezone
 from core.http.problems import Problem, render
 from core.wall import inside
 from permissions.actions.keys import mark_exposed
-from tenants.key_sign_in import REALM, agency_named_in, key_of_token
+from tenants.bearer import agency_named_in
+from tenants.key_sign_in import REALM, key_of_token
 
 log = structlog.get_logger(__name__)
 
-# A key, or a token of a directory, with its secret of 43 letters, or the beginning of it. The prefix alone is no secret and may be looked for.
+# A key, or a token of a directory, with its secret of 43 letters or the beginning of it. The prefix alone is no
+# secret and may be looked for.
 WHOLE_KEY = re.compile(r"(?:csk|scm)_[0-9a-f]{32}_[0-9a-f]{12}_[A-Za-z0-9_-]{1,43}")
 EXPOSED = Problem(
     401, "key_exposed", "A key does not belong into an address.",
@@ -51,7 +53,7 @@ def note_exposure(token: str, *, where: str, at: datetime) -> None:
     """Mark the key that was sent in an address, if it is one."""
     key = None
     if token.startswith("csk_"):  # a directory's token is only refused: it has no owner to whom a mark would be told
-        with inside(agency_named_in(token)):
+        with inside(agency_named_in(token, "csk")):
             key = key_of_token(token)
             if key is not None:
                 mark_exposed(key_id=key.pk, where=where, at=at)

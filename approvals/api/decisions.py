@@ -6,17 +6,13 @@ whoever can forge the request has the link, and whoever has the link needs no fo
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.template.loader import render_to_string
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework import status as codes
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.parsers import FormParser
@@ -29,6 +25,7 @@ from approvals.actions import LinkDead, decide_by_link
 from approvals.models import Approval
 from approvals.queries import OpenLink, agency_in_link, opened
 from approvals.states import ApprovalStage, Verdict
+from core.http.pages import page
 from core.http.parser import StrictJSONParser, TooLarge
 from core.http.problems import problem_of
 from core.http.shapes import Shape
@@ -149,7 +146,7 @@ class LinkedDecision(APIView):
                 raise LinkDead
             asked = _asked(found)
         if _wants_page(request):
-            return _page("approvals/decision.html", {"asked": asked}, status=codes.HTTP_200_OK)
+            return page("approvals/decision.html", {"asked": asked}, forms=True)
         return Response(AskedView(asked).data)
 
     @extend_schema(request=LinkVoice, responses=DecidedView, operation_id="decisions_decide")
@@ -163,7 +160,7 @@ class LinkedDecision(APIView):
             approval = decide_by_link(token=token, **shape.validated_data, session=session, at=timezone.now())
         decided = {"approval": approval.pk, "verdict": shape.validated_data["verdict"], "stage": approval.stage}
         if _wants_page(request):
-            return _page("approvals/decided.html", {"decided": decided}, status=codes.HTTP_200_OK)
+            return page("approvals/decided.html", {"decided": decided})
         return Response(DecidedView(decided).data)
 
     def handle_exception(self, exc: Exception) -> Any:
@@ -172,10 +169,10 @@ class LinkedDecision(APIView):
         if problem is None or not _wants_page(self.request):
             return response
         title, words = PAGE_WORDS.get(problem.code, (problem.title, problem.detail))
-        page = _page("approvals/refused.html", {"title": title, "words": words}, status=problem.status)
+        told = page("approvals/refused.html", {"title": title, "words": words}, status=problem.status)
         for name, value in problem.headers.items():
-            page[name] = value
-        return page
+            told[name] = value
+        return told
 
 
 def _agency_of(token: str) -> UUID:
@@ -214,15 +211,3 @@ def _asked(found: OpenLink) -> dict[str, Any]:
         "needs_step_up": approval.needs_step_up,
         "expires_at": found.link.expires_at,
     }
-
-
-def _page(template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
-    nonce = secrets.token_urlsafe(16)
-    response = HttpResponse(render_to_string(template, {**context, "nonce": nonce}), status=status)
-    response["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "no-store"
-    return response

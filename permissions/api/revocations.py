@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from django.template.loader import render_to_string
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,11 +12,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.http.pages import page
 from core.http.shapes import Because, Shape
+from ledger.chain import canonical
 from permissions.actions.revocations import cancel_revocation, complete_task
 from permissions.models import Revocation, RevocationLine, RevocationTask
 from permissions.needs import Need
-from permissions.queries.goodbyes import digest_of, report_of
+from permissions.queries.goodbyes import LINE, digest_of, report_of
 from permissions.states import Finding, RevocationStage
 from permissions.viewset import ReadViews
 
@@ -42,9 +42,11 @@ class RevocationRow(serializers.ModelSerializer[Revocation]):
 
 
 class LineView(serializers.ModelSerializer[RevocationLine]):
+    """One line of the checklist: how much it ended, and how much its probe still finds alive."""
+
     class Meta:
         model = RevocationLine
-        fields = ["name", "finding", "ended", "handed_over", "left", "detail", "checked_at"]
+        fields = list(LINE)
 
 
 class RevocationTaskView(serializers.ModelSerializer[RevocationTask]):
@@ -70,42 +72,36 @@ class FindingsView(serializers.Serializer[Any]):
     human_task = serializers.IntegerField()
 
 
-class RevocationView(RevocationRow):
-    """The report. `sha256` is of `report` as canonical JSON: sorted keys, no spaces, UTF-8, instants in UTC with
-    microseconds. `report_sha256` is what the ledger was told last.
-    """
+class ReportView(serializers.Serializer[Any]):
+    """What is hashed: exactly this, as canonical JSON with sorted keys, no spaces, in UTF-8."""
 
-    findings = serializers.SerializerMethodField()
-    lines = serializers.SerializerMethodField()
-    tasks = serializers.SerializerMethodField()
+    format = serializers.IntegerField()
+    revocation = serializers.DictField()
+    complete = serializers.BooleanField()
+    findings = FindingsView()
+    lines = LineView(many=True)
+    tasks = serializers.ListField(child=serializers.DictField())
+
+
+class RevocationView(RevocationRow):
+    """The goodbye and its report. `sha256` is the report's, `report_sha256` is what the ledger was told last."""
+
     sha256 = serializers.SerializerMethodField()
     report = serializers.SerializerMethodField()
 
     class Meta(RevocationRow.Meta):
-        fields = [*RevocationRow.Meta.fields, "findings", "lines", "tasks", "sha256", "report"]
+        fields = [*RevocationRow.Meta.fields, "sha256", "report"]
 
     def to_representation(self, revocation: Revocation) -> Any:
         self.told = report_of(revocation)
         return super().to_representation(revocation)
 
-    @extend_schema_field(FindingsView)
-    def get_findings(self, _revocation: Revocation) -> Any:
-        return self.told["findings"]
-
-    @extend_schema_field(LineView(many=True))
-    def get_lines(self, _revocation: Revocation) -> Any:
-        return self.told["lines"]
-
-    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
-    def get_tasks(self, _revocation: Revocation) -> Any:
-        return self.told["tasks"]
-
     def get_sha256(self, _revocation: Revocation) -> str:
         return digest_of(self.told)
 
-    @extend_schema_field(serializers.DictField())
+    @extend_schema_field(ReportView)
     def get_report(self, _revocation: Revocation) -> Any:
-        return self.told
+        return json.loads(canonical(self.told))  # every instant spelled as it was hashed
 
 
 class WantedRevocations(Shape):
@@ -146,28 +142,19 @@ class Revocations(ReadViews):
 
 def page_of(revocation: Revocation) -> HttpResponse:
     """The report in words for people, every word escaped."""
-    nonce = secrets.token_urlsafe(16)
     report = report_of(revocation)
     lines = [
         {**found, "label": Finding(found["finding"]).label, "shade": FINDINGS[Finding(found["finding"])]}
         for found in report["lines"]
     ]
     told = {
-        "nonce": nonce,
         "goodbye": revocation,
         "stage": RevocationStage(revocation.stage).label,
         "report": report,
         "lines": lines,
         "sha256": digest_of(report),
     }
-    response = HttpResponse(render_to_string("permissions/goodbye.html", told))
-    response["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    response["Cache-Control"] = "no-store"
-    return response
+    return page("permissions/goodbye.html", told)
 
 
 class Done(Shape):
