@@ -11,7 +11,7 @@ from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from permissions.actions.reviews import CLOSE, close_review
 from permissions.actions.revocations import UNDO_DRIFT, VERIFY, undo_drift, verify_revocation
-from permissions.queries.goodbyes import drifted
+from permissions.queries.goodbyes import drifted, unproven
 
 REVOCATION = Actor.rule("revocation")
 
@@ -34,10 +34,13 @@ def ask_every_line(run: Run) -> None:
 
 @in_rounds("permissions.find_drift", every=timedelta(minutes=15), queue="bulk", lease=120)
 def find_drift(run: Run) -> None:
-    """Reads only: each seat that something is alive of is worked off in a transaction of its own."""
-    later_many(
-        [Wish(UNDO_DRIFT, str(seat), run.agency_id, run.at, {"seat_id": str(seat)}) for seat in drifted(at=run.at)]
-    )
+    """Reads only: each seat that something is alive of is worked off in a transaction of its own.
+
+    A goodbye that is still unconfirmed is asked again, should its timer have died.
+    """
+    found = [Wish(UNDO_DRIFT, str(seat), run.agency_id, run.at, {"seat_id": str(seat)}) for seat in drifted(at=run.at)]
+    found += [Wish(VERIFY, str(one), run.agency_id, run.at, {"revocation_id": str(one)}) for one in unproven()]
+    later_many(found)
 
 
 @job(UNDO_DRIFT, queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)

@@ -9,7 +9,6 @@ from django.db.models import Q
 from core.wall import TenantKey, TenantRow
 from permissions.states import REVOCATION_LIFECYCLE, Finding, RevocationStage
 
-
 # Whatever the program believes: complete is what has lines, all of them confirmed, and no task left.
 REFUSE_COMPLETE = """
 IF NOT EXISTS (SELECT 1 FROM permissions_revocationline WHERE revocation_id = NEW.id)

@@ -69,5 +69,13 @@ def drifted(*, at: datetime) -> Iterator[UUID]:
         yield from sorted(alive)
 
 
+def unproven() -> list[UUID]:
+    """Goodbyes with a line that is not confirmed: whatever became of their timers, they are asked again."""
+    lines = RevocationLine.objects.filter(
+        finding=Finding.UNCONFIRMED, revocation__stage=RevocationStage.VERIFYING
+    ).order_by("revocation_id")
+    return list(lines.values_list("revocation_id", flat=True).distinct())
+
+
 def _thousands(seats: list[UUID]) -> Iterator[list[UUID]]:
     yield from (seats[first : first + 1000] for first in range(0, len(seats), 1000))
