@@ -45,7 +45,7 @@ def _goodbye(scene: Scene) -> None:
 
 def _proven(api: Client, seat: str) -> dict[str, Any] | None:
     """The report, once no line is unconfirmed."""
-    report: dict[str, Any] = api.get(f"seats/{seat}/revocation")
+    report: dict[str, Any] = api.get(f"seats/{seat}/revocation")["report"]
     return None if report["findings"]["unconfirmed"] else report
 
 

@@ -51,7 +51,7 @@ def test_a_storm_is_heard_explained_and_wakes_the_owner(ana: Person, bo: Person,
     words = " ".join(term["term"] for term in told["terms"])
     assert "soup" in words or "boycott" in words, words
     assert told["languages"]["en"] > 0
-    assert told["authors"]["distinct"] > 30
+    assert told["authors"]["distinct"] > 20  # at night fewer speak before it is heard
     assert told["authors"]["share_of_loudest"] < 0.2
     for sample in told["sample_mention_ids"]:
         assert bo.get(f"mentions/{sample}").status == 200
