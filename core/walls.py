@@ -43,7 +43,7 @@ def raise_walls(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
         here = [m for m in walled_models() if m._meta.db_table in existing]
         for statement in (
             *_row_security(here, policies, forced),
-            *_pair_keys(here, constraints),
+            *_pair_keys(here, constraints, existing),
             *_composite_keys(here, constraints, existing),
         ):
             cursor.execute(statement)
@@ -82,11 +82,11 @@ def _row_security(here: list[type[models.Model]], policies: set[tuple[str, ...]]
     return statements
 
 
-def _pair_keys(here: list[type[models.Model]], constraints: set[str]) -> list[str]:
+def _pair_keys(here: list[type[models.Model]], constraints: set[str], existing: set[str]) -> list[str]:
     targets = {key.related_model._meta.db_table for model in here for key in tenant_keys(model)}
     return [
         f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_agency_and_id" UNIQUE (agency_id, id)'
-        for table in sorted(targets)
+        for table in sorted(targets & existing)
         if f"{table}_agency_and_id" not in constraints
     ]
 

@@ -15,14 +15,21 @@ class SignalStage(TextChoices):
     HANDLED = "HANDLED", "Handled individually"
     ACTIVATED = "ACTIVATED", "Activated"
     DISMISSED = "DISMISSED", "Dismissed"
+    MERGED = "MERGED", "Merged into another signal"
 
 
 class SignalKind(TextChoices):
     VOLUME = "volume", "More mentions than normal"
     MOOD = "mood", "A more negative mood than normal"
+    VELOCITY = "velocity", "Growing faster than normal"
+    AUTHOR = "author", "An influential author"
+    WATCHED = "watched", "Watched terms"
+    SPREAD = "spread", "Spreading over networks, languages or countries"
+    COPIES = "copies", "Coordinated copies"
+    SILENCE = "silence", "Fewer mentions than normal"
 
 
-# Still to be decided by people; a brand has at most one such signal of a kind.
+# Still to be decided by people; a brand has at most one such signal of a story.
 UNDECIDED: Final = (SignalStage.OPEN, SignalStage.WATCHING)
 
 SIGNAL_LIFECYCLE = Lifecycle(
@@ -30,4 +37,5 @@ SIGNAL_LIFECYCLE = Lifecycle(
     handle=({SignalStage.OPEN, SignalStage.WATCHING}, SignalStage.HANDLED),
     activate=({SignalStage.OPEN, SignalStage.WATCHING}, SignalStage.ACTIVATED),
     dismiss=({SignalStage.OPEN, SignalStage.WATCHING}, SignalStage.DISMISSED),
+    merge=({SignalStage.OPEN, SignalStage.WATCHING}, SignalStage.MERGED),
 )

@@ -75,6 +75,7 @@ class MoodView(serializers.Serializer[Mention]):
 
 class MentionView(serializers.ModelSerializer[Mention]):
     brand = serializers.UUIDField(source="brand_id")
+    source = serializers.UUIDField(source="source_id")  # type: ignore[assignment]
     author = AuthorView(source="*")
     mood = MoodView(source="*")
 
@@ -88,7 +89,7 @@ class MentionView(serializers.ModelSerializer[Mention]):
 
 class MentionFilter(Shape):
     brand = serializers.UUIDField(required=False, source="brand_id")
-    source = serializers.UUIDField(required=False)  # type: ignore[assignment]
+    source = serializers.UUIDField(required=False, source="source_id")  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=MentionKind.choices, required=False)
     language = serializers.CharField(max_length=12, required=False)
     mood = serializers.ChoiceField(choices=MoodLabel.choices, required=False)
@@ -102,7 +103,7 @@ class Mentions(ReadViews):
 
     sees = Need.MENTIONS_READ
     needs: ClassVar[Any] = {"list": Need.MENTIONS_READ, "retrieve": Need.MENTIONS_READ}
-    keyset = ("-posted_at", "-id")
+    keyset = ("-id",)
     serializer_class = MentionView
     asks = MentionFilter
 

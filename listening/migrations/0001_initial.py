@@ -3,7 +3,7 @@
 import core.ids
 import core.wall
 import django.db.models.deletion
-import listening.models
+import listening.models.base
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
@@ -50,9 +50,9 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(blank=True, default='', max_length=2000)),
                 ('in_reply_to', models.CharField(blank=True, default='', max_length=200)),
                 ('mood', models.CharField(choices=[('negative', 'Negative'), ('neutral', 'Neutral'), ('positive', 'Positive'), ('unknown', 'Unknown')], max_length=8)),
-                ('mood_negative', listening.models.RealField()),
-                ('mood_neutral', listening.models.RealField()),
-                ('mood_positive', listening.models.RealField()),
+                ('mood_negative', listening.models.base.RealField()),
+                ('mood_neutral', listening.models.base.RealField()),
+                ('mood_positive', listening.models.base.RealField()),
                 ('scorer', models.CharField(max_length=60)),
                 ('agency', models.ForeignKey(db_constraint=False, db_index=False, default=core.wall.standing_agency, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.agency')),
                 ('source', core.wall.TenantKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='listening.source')),
@@ -64,10 +64,10 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('starts_at', models.DateTimeField()),
                 ('minutes', models.SmallIntegerField()),
-                ('expected', listening.models.RealField()),
-                ('low', listening.models.RealField()),
-                ('high', listening.models.RealField()),
-                ('negative_share', listening.models.RealField()),
+                ('expected', listening.models.base.RealField()),
+                ('low', listening.models.base.RealField()),
+                ('high', listening.models.base.RealField()),
+                ('negative_share', listening.models.base.RealField()),
                 ('agency', models.ForeignKey(db_constraint=False, db_index=False, default=core.wall.standing_agency, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.agency')),
                 ('brand', core.wall.TenantKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.brand')),
             ],

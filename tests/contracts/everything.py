@@ -25,7 +25,8 @@ numbers = count(1)
 LEFT_OUT = {
     "ledger.Event", "ledger.Head", "permissions.AgencyReach", "permissions.BrandReach", "permissions.IncidentReach",
     "permissions.Grant", "tenants.Seat", "tenants.Brand", "incidents.ReferenceCounter", "listening.Band",
-    "listening.Bucket", "listening.DetectorState", "listening.Mention", "core.IdempotentAnswer", "alerting.Alarm",
+    "listening.Bucket", "listening.DetectorState", "listening.Mention", "listening.MentionKey",
+    "listening.StoryMention", "listening.BrandLexicon", "core.IdempotentAnswer", "alerting.Alarm",
     "permissions.Restriction", "permissions.DenyRule", "permissions.SeparationRule",
 }  # fmt: skip
 STAGE = {"name": "client", "role": "client_approver", "side": "client", "quorum": 1}

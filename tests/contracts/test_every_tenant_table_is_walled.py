@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.apps import apps
 from django.db import connection, transaction
 
 from core.walls import OWN_ROWS, composite_name, raise_walls, tenant_keys, walled_models
+from listening.partitions import make_partitions
 
 pytestmark = pytest.mark.django_db
 
@@ -36,9 +39,25 @@ WALLED_BY_HAND = {"core_idempotentanswer"}
 
 
 def tables() -> set[str]:
+    """Every table by itself; a partition is part of one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+            "AND relkind IN ('r', 'p') AND NOT relispartition"
+        )
         return {row[0] for row in cursor.fetchall()}
+
+
+def test_a_partition_shows_nothing_to_anybody_who_asks_for_it_by_name() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        make_partitions([datetime(2026, 5, 1, tzinfo=UTC)])
+        cursor.execute(
+            "SELECT relname, relrowsecurity AND relforcerowsecurity AND NOT EXISTS "
+            "(SELECT FROM pg_policy WHERE polrelid = pg_class.oid) FROM pg_class WHERE relispartition AND relkind = 'r'"
+        )
+        shut = dict(cursor.fetchall())
+    assert {"listening_mention_before_2026", "listening_mention_2026_05"} <= set(shut)
+    assert all(shut.values())
 
 
 def test_every_table_is_walled_or_on_the_list_of_global_ones() -> None:

@@ -1,0 +1,74 @@
+"""Mentions by time: ids that sort by when something was said, and the partitions that are ranges of such ids."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Whatever was said before lies in one partition, made by the first migration that knows of partitions.
+FIRST_MONTH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+# Two processes that make the same month take turns.
+MAKING: Final = 0x6C69_7374_656E
+
+_made: set[tuple[int, int]] = set()
+
+
+def key_of(source_id: UUID, external_id: str) -> UUID:
+    """What a source calls a mention, as 16 bytes: the head of a SHA-256, so that nobody can make two of them meet."""
+    return UUID(bytes=hashlib.sha256(f"{source_id}:{external_id}".encode()).digest()[:16])
+
+
+def mention_id(posted_at: datetime, key: UUID) -> UUID:
+    """The id of a mention, a UUIDv7: milliseconds of when it was said, and the rest from its key."""
+    value = _milliseconds(posted_at) << 80 | 0x7 << 76 | 0b10 << 62
+    return UUID(int=value | key.int & 0x0FFF_3FFF_FFFF_FFFF_FFFF)
+
+
+def first_id(at: datetime) -> UUID:
+    """The least id of what was said at an instant or later."""
+    return UUID(int=_milliseconds(at) << 80)
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def make_partitions(instants: Iterable[datetime]) -> None:
+    """Make the months of these instants where they are missing; cheap for a month that this process has seen.
+
+    Runs in the caller's transaction. Attaching asks for a lock that waits for no reader or writer.
+    """
+    months = {(at.year, at.month) for at in (instant.astimezone(UTC) for instant in instants) if at >= FIRST_MONTH}
+    for year, month in sorted(months - _made):
+        _make(year, month)
+
+
+def _make(year: int, month: int) -> None:
+    start = datetime(year, month, 1, tzinfo=UTC)
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    name = f"listening_mention_{year:04}_{month:02}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        if cursor.fetchone()[0]:
+            # It may be our own and still be rolled back: it is remembered once it stands for good.
+            transaction.on_commit(lambda: _made.add((year, month)))
+            return
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MAKING])
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        if cursor.fetchone()[0]:
+            return
+        cursor.execute(
+            f'CREATE TABLE "{name}" (LIKE listening_mention INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)'
+        )
+        # Nobody reads a partition but through its table: alone it shows nothing to anybody.
+        cursor.execute(f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY')
+        cursor.execute(
+            f'ALTER TABLE listening_mention ATTACH PARTITION "{name}" '
+            f"FOR VALUES FROM ('{first_id(start)}') TO ('{first_id(end)}')"
+        )
