@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from core.lifecycle import Lifecycle
 from core.sealed import SealedJSONField
 from core.wall import TenantKey, TenantRow
 
@@ -57,7 +59,8 @@ class Source(TenantRow):
 
     `push`, `webhook` and `import` are delivered to; the others are asked in jobs, or read as streams. With a `query`,
     only what matches it is stored. `place` is what the kind needs to know (the address of a feed, a server, a
-    hashtag), `cursor` how far it has been read. `lag_s` is the age of the newest mention when it came in.
+    hashtag), `cursor` how far it has been read. `lag_s` is the age of the newest mention when it came in. Silence and
+    failure are measured from `watched_from` at the earliest.
     """
 
     brand_path = "brand_id"
@@ -75,6 +78,8 @@ class Source(TenantRow):
     every_s = models.PositiveIntegerField(null=True)  # how often it is asked; null for what delivers by itself
     cursor = models.JSONField(null=True)
     asked_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)  # when it was last asked with success
+    watched_from = models.DateTimeField(null=True)  # added, resumed or changed last; null: added before this was kept
     heard_at = models.DateTimeField(null=True)  # when mentions last came in
     newest_at = models.DateTimeField(null=True)  # the newest mention's own time
     lag_s = models.PositiveIntegerField(null=True)
@@ -102,6 +107,16 @@ class ImportStage(models.TextChoices):
     CANCELLED = "CANCELLED", "Stopped by a person"
 
 
+UNFINISHED = (ImportStage.WAITING, ImportStage.RUNNING)
+
+IMPORT_LIFECYCLE = Lifecycle(
+    start=({ImportStage.WAITING}, ImportStage.RUNNING),
+    finish=({ImportStage.RUNNING}, ImportStage.DONE),
+    fail=({ImportStage.WAITING, ImportStage.RUNNING}, ImportStage.FAILED),
+    cancel=({ImportStage.WAITING, ImportStage.RUNNING}, ImportStage.CANCELLED),
+)
+
+
 class Import(TenantRow):
     """A file of mentions being read into a source, part by part; a part is stored and counted in one transaction."""
 
@@ -127,6 +142,9 @@ class Import(TenantRow):
     finished_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=200, default="", blank=True)
     version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        triggers = [pgtrigger.FSM(name="import_moves", field="stage", transitions=IMPORT_LIFECYCLE.pairs())]
 
 
 class ImportPart(TenantRow):
