@@ -17,19 +17,23 @@ Of one account, hardly more than one mention counts in each minute, so that one 
 The mood shift does the same with the share of negative mentions under a beta-binomial normal.
 """
 
-from listening.detector.advance import Buckets, advance, new_state, skip
-from listening.detector.reading import MoodReading, Reading, explain, severity_hint
+from listening.detector.advance import advance, advance_many, skip
+from listening.detector.counts import Buckets, Event
+from listening.detector.reading import Finding, MoodReading, Reading, explain, severity_hint
 from listening.detector.settings import Settings
-from listening.detector.state import STATE_VERSION, State, state_from_dict, state_to_dict
+from listening.detector.state import STATE_VERSION, State, new_state, state_from_dict, state_to_dict
 
 __all__ = [
     "STATE_VERSION",
     "Buckets",
+    "Event",
+    "Finding",
     "MoodReading",
     "Reading",
     "Settings",
     "State",
     "advance",
+    "advance_many",
     "explain",
     "new_state",
     "severity_hint",

@@ -3,63 +3,72 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+import numpy as np
 
 from listening.detector import settings as fixed
-from listening.detector.state import Episodes, LastAlarm
+from listening.detector.state import Floats, State
+
+_KEEP_DAY: Final = math.exp(-math.log(2.0) / fixed.EPISODE_HALF_LIFE_DAYS)
 
 
-def remember(episodes: Episodes, z: float, *, opens_at: float, day_bins: int, quiet_bins: int) -> None:
-    """Let one more bin with departure `z` (standard deviations) pass into the brand's own history.
+def scores(state: State, departures: Floats) -> Floats:
+    """The log of the days between two departures as large as these, from the brand's own episodes and a prior.
 
-    An episode counts when it has ended, so that a storm does not excuse itself while it lasts.
+    `departures` are standard deviations, (brands, windows, bins); what opens no episode scores 0, as does what is
+    more frequent than daily.
     """
-    forget = math.exp(-math.log(2.0) / (fixed.EPISODE_HALF_LIFE_DAYS * day_bins))
-    episodes.count *= forget
-    episodes.excess *= forget
-    episodes.days = episodes.days * forget + 1.0 / day_bins
-    if z > opens_at:
-        episodes.peak = max(episodes.peak, z) if episodes.open else z
-        episodes.open = True
-        episodes.quiet_bins = 0
-    elif episodes.open:
-        episodes.quiet_bins += 1
-        if episodes.quiet_bins >= quiet_bins:
-            episodes.count += 1.0
-            episodes.excess += episodes.peak - opens_at
-            close(episodes)
-
-
-def close(episodes: Episodes) -> None:
-    """End the open episode without counting it."""
-    episodes.open = False
-    episodes.peak = 0.0
-    episodes.quiet_bins = 0
-
-
-def log_return_days(episodes: Episodes, z: float, *, opens_at: float) -> float:
-    """The log of the days between two departures as large as `z`, from the brand's episodes and a prior."""
-    rate = (fixed.PRIOR_EPISODES + episodes.count) / (fixed.PRIOR_EPISODE_DAYS + episodes.days)
-    mean_excess = (fixed.PRIOR_EXCESS * fixed.PRIOR_EXCESS_EPISODES + episodes.excess) / (
-        fixed.PRIOR_EXCESS_EPISODES + episodes.count
+    rate = (fixed.PRIOR_EPISODES + state.past_count) / (fixed.PRIOR_EPISODE_DAYS + state.past_days)
+    mean_excess = (fixed.PRIOR_EXCESS * fixed.PRIOR_EXCESS_EPISODES + state.past_excess) / (
+        fixed.PRIOR_EXCESS_EPISODES + state.past_count
     )
-    return (z - opens_at) / mean_excess - math.log(rate)
+    excess = departures - fixed.EPISODE_OPENS_AT
+    days = excess / mean_excess[:, :, np.newaxis] - np.log(rate)[:, :, np.newaxis]
+    return np.where(excess > 0, np.maximum(days, 0.0), 0.0)
 
 
-def sounds(last: LastAlarm, score: float, *, alarm_score: float, at_bin: int, day_bins: int) -> bool:
-    """Whether `score` alarms now; if so it becomes the last alarm.
+def remember(state: State, peaks: Floats, share: Floats) -> None:
+    """Let a clock hour pass into the brands' own history: `peaks` is each window's largest departure within it.
 
-    While the last alarm stands (a day, or longer if the score never fell beneath the alarm score), only a score that
-    has risen clearly above it sounds again.
+    An episode ends with the first hour in which nothing departs, and counts when it has ended, so that a storm does
+    not excuse itself while it lasts. `share` is how much of the hour was judged.
     """
-    if score < alarm_score:
-        last.left = True
-        return False
-    first = last.bin < 0
-    over = last.left and at_bin - last.bin >= day_bins
-    if not (first or over or score >= last.score + fixed.ALARM_AGAIN_RISE):
-        last.left = False
-        return False
-    last.bin = at_bin
-    last.score = score
-    last.left = False
-    return True
+    keep = (_KEEP_DAY ** (share / fixed.HOURS_A_DAY))[:, np.newaxis]
+    state.past_count *= keep
+    state.past_excess *= keep
+    state.past_days = state.past_days * keep + share[:, np.newaxis] / fixed.HOURS_A_DAY
+    departs = peaks > fixed.EPISODE_OPENS_AT
+    ended = ~departs & (state.past_peak > 0) & (share > 0)[:, np.newaxis]
+    state.past_count += ended
+    state.past_excess += np.where(ended, state.past_peak - fixed.EPISODE_OPENS_AT, 0.0)
+    state.past_peak = np.where(ended, 0.0, np.where(departs, np.maximum(state.past_peak, peaks), state.past_peak))
+
+
+def sound(
+    state: State, brand: int, kind: int, heard: list[tuple[int, float]], *, enter: float, leave: float
+) -> list[tuple[int, bool]]:
+    """Follow the scores of one kind over (minute, score) in time order.
+
+    Returns each minute at which a departure stands, and whether it alarms there.
+    A departure that has alarmed stands until its score falls beneath the leave level. While the last alarm is younger
+    than the cool-down, or stands, only a score that has clearly risen above it sounds again.
+    """
+    stands = bool(state.alarm_stands[brand, kind])
+    last, loudest = int(state.alarm_minute[brand, kind]), float(state.alarm_score[brand, kind])
+    standing = []
+    for minute, score in heard:
+        if score < leave:
+            stands = False
+            continue
+        if score < enter and not stands:
+            continue
+        over = not stands and (last < 0 or minute - last >= fixed.COOL_DOWN_MINUTES)
+        stands = True
+        alarms = score >= enter and (over or score >= loudest + fixed.ALARM_AGAIN_RISE)
+        if alarms:
+            last, loudest = minute, score
+        standing.append((minute, alarms))
+    state.alarm_stands[brand, kind] = int(stands)
+    state.alarm_minute[brand, kind], state.alarm_score[brand, kind] = last, loudest
+    return standing

@@ -7,7 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from listening.detector.settings import Kind
+
 Confidence = Literal["warming up", "learning", "settled"]
+FindingKind = Kind | Literal["spread", "copies"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of departure that stands, with the window that speaks.
+
+    `observed` and `expected` are mentions, or followers for influence, or shares from 0 to 1 for mood and copies, or
+    places for spread. `alarm` is true once, when the departure begins to stand or has clearly grown.
+    """
+
+    kind: FindingKind
+    score: float
+    alarm: bool
+    window_minutes: int
+    observed: float
+    expected: float
+    low: float
+    high: float
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +82,16 @@ class Reading:
     mood: MoodReading | None
     negative_share_normal: float
     confidence: Confidence
+    window_watched: int = 0
+    loudest: int = 0
+    velocity: float = 0.0
+    acceleration: float = 0.0
+    findings: tuple[Finding, ...] = ()
 
     @property
     def alarm(self) -> bool:
-        """Whether this bin raises anything, be it volume or mood."""
-        return self.volume_alarm or (self.mood is not None and self.mood.alarm)
+        """Whether this bin raises anything, be it volume, mood or another kind."""
+        return any(finding.alarm for finding in self.findings)
 
     @property
     def scale(self) -> str:
@@ -205,3 +232,20 @@ def _days(days: float) -> str:
 
 def _spoken(minutes: int) -> str:
     return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+
+
+_WHY: Final[dict[FindingKind, str]] = {
+    "volume": "{observed:.0f} mentions in {span}, where {expected:.1f} are usual.",
+    "mood": "{observed:.0%} of the mentions in {span} are negative, where {expected:.0%} are usual.",
+    "velocity": "{observed:.0f} mentions in {span}, after {expected:.1f} in the same time before: it grows fast.",
+    "influence": "An author with {observed:,.0f} followers spoke within {span}.",
+    "watched": "{observed:.0f} mentions in {span} hold a watched term, where {expected:.1f} are usual.",
+    "silence": "{observed:.0f} mentions in {span}, where {expected:.0f} are usual: a source may be lost.",
+    "spread": "{observed:.0%} of the mentions in {span} come from places where {expected:.0%} are usual.",
+    "copies": "{observed:.0%} of the mentions in {span} are copies of each other, where {expected:.0%} are usual.",
+}
+
+
+def finding_why(kind: FindingKind, minutes: int, observed: float, expected: float) -> str:
+    """One sentence that says what departs from what."""
+    return _WHY[kind].format(span=_spoken(minutes), observed=observed, expected=expected)
