@@ -9,12 +9,13 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
+from listening.mood.linear import Linear
 from listening.mood.seam import UNKNOWN_MOOD, Mood, Scorer, readable
 from listening.mood.vader import Vader
 
 log = logging.getLogger(__name__)
 
-SCORERS: Final[Mapping[str, Callable[[], Scorer]]] = MappingProxyType({"vader": Vader})
+SCORERS: Final[Mapping[str, Callable[[], Scorer]]] = MappingProxyType({"linear": Linear, "vader": Vader})
 
 
 class UnknownScorer(LookupError):
@@ -43,7 +44,7 @@ class Guarded:
 
     def score(self, texts: Sequence[str], *, languages: Sequence[str | None] | None = None) -> list[Mood]:
         """One mood for each text, in order, whatever happens inside."""
-        clean = [readable(text) for text in texts]
+        clean = list(map(readable, texts))
         known = list(languages) if languages is not None else [None] * len(clean)
         if len(known) != len(clean):
             raise ValueError("There must be as many languages as texts.")
