@@ -166,6 +166,11 @@ def readings_of(batch: State, hour: Hour) -> list[list[Reading]]:
     ]
 
 
+def reading_at(batch: State, hour: Hour, brand: int, i: int) -> Reading:
+    """The reading of one bin of one brand."""
+    return _Said.of(batch, hour).reading(brand, i)
+
+
 def _volume_spoken(hour: Hour) -> _Spoken:
     """Of the volume windows the one with the rarest departure, or the bin itself when nothing departs."""
     windows = WINDOWS_OF["volume"]
@@ -191,7 +196,7 @@ def _volume_spoken(hour: Hour) -> _Spoken:
 
 
 def _growth(hour: Hour) -> dict[str, Any]:
-    span = fixed.VELOCITY_WINDOW
+    span = max(fixed.VELOCITY_WINDOW, hour.sums.bin_minutes)
     one, two, three = (hour.sums.observed(VOLUME, times * span) for times in (1, 2, 3))
     now, before = (2 * one - two) / span**2, (2 * two - one - three) / span**2
     return {

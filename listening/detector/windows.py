@@ -158,12 +158,12 @@ def _mood(state: State, sums: Sums, limits: Limits, spoken: Floats, counted: Flo
 
 def _velocity(state: State, sums: Sums, limits: Limits, spoken: Floats, counted: Floats) -> None:
     """Growth: a quarter of an hour against both the one before it and the normal."""
-    i, minutes = WINDOWS_OF["velocity"].start, fixed.VELOCITY_WINDOW
+    i, minutes = WINDOWS_OF["velocity"].start, max(fixed.VELOCITY_WINDOW, sums.bin_minutes)
     now, twice = sums.observed(HEARD, minutes), sums.observed(HEARD, 2 * minutes)
     before = np.maximum(twice - now, sums.hoped(minutes))
     storm = (now - before >= 2 * _HISTORY_LEAST) & (now >= fixed.VELOCITY_RATIO * before) & sums.whole(2 * minutes)
     wanted = storm & (now - before >= limits.mentions)
-    window = fixed.VOLUME_WINDOWS.index(minutes)
+    window = fixed.VOLUME_WINDOWS.index(fixed.VELOCITY_WINDOW)
     z = _deviance_where(storm, now, before, state.dispersion[:, window] + state.doubt)
     spoken[:, i], counted[:, i] = np.where(wanted, z, 0.0), z
 
