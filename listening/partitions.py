@@ -16,26 +16,45 @@ FIRST_MONTH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # Two processes that make the same month take turns.
 MAKING: Final = 0x6C69_7374_656E
 
+# Asked of the catalogue itself: to_regclass may answer from what this connection knew before it waited.
+IS_MADE: Final = """
+SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = %s AND relnamespace = current_schema()::regnamespace)
+"""
+
 _made: set[tuple[int, int]] = set()
 
 
 def key_of(source_id: UUID, external_id: str) -> UUID:
     """What a source calls a mention, as 16 bytes: the head of a SHA-256, so that nobody can make two of them meet."""
-    return UUID(bytes=hashlib.sha256(f"{source_id}:{external_id}".encode()).digest()[:16])
+    return UUID(hex=key_digits(str(source_id), external_id))
+
+
+def key_digits(source_id: str, external_id: str) -> str:
+    """`key_of` as 32 hexadecimal digits, for thousands at a time."""
+    return hashlib.sha256(f"{source_id}:{external_id}".encode()).hexdigest()[:32]
 
 
 def mention_id(posted_at: datetime, key: UUID) -> UUID:
     """The id of a mention, a UUIDv7: milliseconds of when it was said, and the rest from its key."""
-    value = _milliseconds(posted_at) << 80 | 0x7 << 76 | 0b10 << 62
-    return UUID(int=value | key.int & 0x0FFF_3FFF_FFFF_FFFF_FFFF)
+    return UUID(hex=id_digits(milliseconds(posted_at), key.hex))
+
+
+# The digit of a UUID whose first two bits are its variant: they are 10, the other two stay.
+_VARIANT: Final = {digit: f"{8 + int(digit, 16) % 4:x}" for digit in "0123456789abcdef"}
+
+
+def id_digits(since_1970: int, key: str) -> str:
+    """`mention_id` as 32 hexadecimal digits; `since_1970` is in milliseconds, `key` is what `key_digits` makes."""
+    return f"{since_1970:012x}7{key[13:16]}{_VARIANT[key[16]]}{key[17:]}"
 
 
 def first_id(at: datetime) -> UUID:
     """The least id of what was said at an instant or later."""
-    return UUID(int=_milliseconds(at) << 80)
+    return UUID(int=milliseconds(at) << 80)
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds(at: datetime) -> int:
+    """Whole milliseconds since 1970."""
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
@@ -54,13 +73,13 @@ def _make(year: int, month: int) -> None:
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     name = f"listening_mention_{year:04}_{month:02}"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        cursor.execute(IS_MADE, [name])
         if cursor.fetchone()[0]:
             # It may be our own and still be rolled back: it is remembered once it stands for good.
             transaction.on_commit(lambda: _made.add((year, month)))
             return
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MAKING])
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        cursor.execute(IS_MADE, [name])
         if cursor.fetchone()[0]:
             return
         cursor.execute(

@@ -5,10 +5,10 @@ it is delivered. Everything is set-based; a batch is one transaction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -16,264 +16,274 @@ from django.db import connection, transaction
 
 from core.actor import Actor
 from core.failpoints import failpoint
-from core.ids import uuid7
+from core.refusals import Refusal
 from core.wall import standing_agency
 from jobs.actions import Wish, later_many
 from ledger.actions import record
-from listening.ingest import Item, newest_versions, supersedes
-from listening.models import Source
+from listening.actions.count import Tallies, Tally, count, minute_at, tally
+from listening.actions.redact import redact, remember_gone
+from listening.actions.store import FEW, Row, store
+from listening.ingest import Gone, Item, newest_versions, supersedes
+from listening.models import ListeningSettings, Source
 from listening.mood import Guarded, Mood, readable, scorer
 from listening.mood.seam import CLIP_AT
+from listening.partitions import key_digits, make_partitions, milliseconds
 from listening.queries import BIN, SETTLES_AFTER, start_of_bin
 
-# Up to here arrays beside the statement are quicker than a COPY before it.
-FEW: Final = 64
 # Deliveries are made while the clock runs on: what is nearly settled counts as settled.
 NEARLY: Final = timedelta(minutes=10)
 # A live bin is judged a moment after it is over, when its last mentions are in.
 GRACE: Final = timedelta(seconds=5)
+# As long are mentions kept of a brand that has not said otherwise.
+KEPT_FOR: Final = timedelta(days=395)
+A_MINUTE: Final = 60_000
 
-# What differs from row to row, with its type.
-COLUMNS: Final = {
-    "id": "uuid",
-    "external_id": "text",
-    "kind": "text",
-    "posted_at": "timestamptz",
-    "edited_at": "timestamptz",
-    "author_handle": "text",
-    "author_name": "text",
-    "author_followers": "int8",
-    "text": "text",
-    "clipped": "bool",
-    "language": "text",
-    "url": "text",
-    "in_reply_to": "text",
-    "mood": "text",
-    "mood_negative": "float4",
-    "mood_neutral": "float4",
-    "mood_positive": "float4",
-}
-NAMES: Final = ", ".join(COLUMNS)
-
-# Postgres refuses COPY into a table with row-level security, hence the detour through a table of the connection's own.
-MAKE_ROOM = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS listening_incoming ("
-    + ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    + ") ON COMMIT DELETE ROWS"
-)
-COPY_IN = f"COPY listening_incoming ({NAMES}) FROM STDIN (FORMAT BINARY)"
-FROM_ARRAYS = f"unnest({', '.join(f'%s::{kind}[]' for kind in COLUMNS.values())}) AS incoming ({NAMES})"
-# In the order of the ids: two deliveries of the same mentions wait for each other and never in a circle.
-STORE = f"""
-INSERT INTO listening_mention (agency_id, brand_id, source_id, received_at, scorer, {NAMES})
-SELECT %s, %s, %s, %s, %s, {NAMES} FROM {{incoming}} ORDER BY external_id
-    ON CONFLICT (source_id, external_id) DO NOTHING
-RETURNING external_id
-"""  # noqa: S608 - names and types of columns, nothing that anybody said
-
+KNOWN_KEYS = "SELECT id, mention_id FROM listening_mentionkey WHERE id = ANY(%s::uuid[])"
 KNOWN = """
-SELECT external_id, md5(text), edited_at FROM listening_mention
- WHERE source_id = %s AND external_id = ANY(%s)
+SELECT id, md5(text), edited_at, deleted_at IS NOT NULL OR erased_at IS NOT NULL FROM listening_mention
+ WHERE id = ANY(%s::uuid[])
+"""
+TAKE_BACK = """
+DELETE FROM listening_mentionkey AS key USING unnest(%s::uuid[], %s::uuid[]) AS gone (id, mention_id)
+ WHERE key.id = gone.id AND key.mention_id = gone.mention_id
+RETURNING key.id
 """
 LOCK_EDITED = """
-SELECT id, external_id, posted_at, md5(text), edited_at, mood = 'negative' FROM listening_mention
- WHERE source_id = %s AND external_id = ANY(%s) ORDER BY external_id FOR NO KEY UPDATE
+SELECT id, md5(text), edited_at, deleted_at IS NOT NULL OR erased_at IS NOT NULL, posted_at, language,
+       mood = 'negative', text
+  FROM listening_mention WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
+# The language stays what the mention was counted under.
 EDIT = """
 UPDATE listening_mention AS stored
-   SET text = new.text, clipped = new.clipped, edited_at = new.edited_at, language = new.language,
-       mood = new.mood, mood_negative = new.mood_negative, mood_neutral = new.mood_neutral,
-       mood_positive = new.mood_positive, scorer = %s
-  FROM unnest(%s::uuid[], %s::text[], %s::bool[], %s::timestamptz[], %s::text[], %s::text[], %s::float4[],
-              %s::float4[], %s::float4[])
-       AS new (id, text, clipped, edited_at, language, mood, mood_negative, mood_neutral, mood_positive)
- WHERE stored.id = new.id
+   SET text = new.text, clipped = new.clipped, edited_at = new.edited_at, mood = new.mood,
+       mood_negative = new.mood_negative, mood_neutral = new.mood_neutral, mood_positive = new.mood_positive,
+       scorer = %s
+  FROM unnest(%s::uuid[], %s::text[], %s::bool[], %s::timestamptz[], %s::text[], %s::float4[], %s::float4[],
+              %s::float4[])
+       AS new (id, text, clipped, edited_at, mood, mood_negative, mood_neutral, mood_positive)
+ WHERE stored.id = new.id AND stored.id = ANY(%s::uuid[])
 """
 
-# Minutes in order, for the same reason as ids; `fresh` tells whether this batch is all that the minute holds.
-COUNT = """
-INSERT INTO listening_bucket AS stored (id, agency_id, brand_id, minute, volume, negative, reach, authors)
-SELECT new.id, %s, %s, new.minute, new.volume, new.negative, new.reach, new.authors
-  FROM unnest(%s::uuid[], %s::timestamptz[], %s::int[], %s::int[], %s::int8[], %s::int[])
-       AS new (id, minute, volume, negative, reach, authors)
- ORDER BY new.minute
-    ON CONFLICT (brand_id, minute) DO UPDATE
-       SET volume = stored.volume + excluded.volume, negative = stored.negative + excluded.negative,
-           reach = stored.reach + excluded.reach
-RETURNING minute, xmax = 0 AS fresh
-"""
-# The buckets are locked by now, so that whoever else wrote into these minutes has committed and is seen.
-COUNT_AUTHORS = """
-UPDATE listening_bucket AS stored SET authors = counted.authors
-  FROM (SELECT touched.minute, distinct_ones.authors
-          FROM unnest(%s::timestamptz[]) AS touched (minute)
-         CROSS JOIN LATERAL (
-               SELECT count(DISTINCT coalesce(nullif(author_handle, ''), external_id)) AS authors
-                 FROM listening_mention
-                WHERE brand_id = %s AND posted_at >= touched.minute
-                  AND posted_at < touched.minute + interval '1 minute') AS distinct_ones) AS counted
- WHERE stored.brand_id = %s AND stored.minute = counted.minute
-"""
+
+class SourcePaused(Refusal):
+    """The source takes nothing in until it is resumed."""
+
+    code = "source_paused"
+    title = "This source is paused."
+
+
+class SourceEnded(Refusal):
+    """The source takes nothing in any more."""
+
+    code = "source_ended"
+    title = "This source was ended."
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of a batch; the three add up to the items delivered."""
+    """What became of a batch; together they are the items delivered.
+
+    `known` was stored before or stands twice in the batch, `unmatched` is not what the source's query asks for,
+    `expired` is older than the brand keeps mentions.
+    """
 
     new: int
     known: int
-    edited: int
+    edited: int = 0
+    deleted: int = 0
+    unmatched: int = 0
+    expired: int = 0
+
+    @property
+    def matched(self) -> int:
+        """Items that are stored, now or before."""
+        return self.new + self.known + self.edited
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a mention: the MD5 of its text, the instant of its version. Without a digest only the key is
+    there, since the mention was deleted before it came.
+    """
+
+    mention_id: UUID
+    digest: str | None = None
+    edited_at: datetime | None = None
+    redacted: bool = False
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a batch adds to one minute."""
+class Batch:
+    """One delivery on its way: for whom, who reads the moods, and what it adds to which minute."""
 
-    volume: int = 0
-    negative: int = 0
-    reach: int = 0
-    authors: set[str] = field(default_factory=set)
+    source: Source
+    reader: Guarded
+    keep_from: datetime
+    at: datetime
+    tallies: Tallies = field(default_factory=dict)
+
+    @property
+    def scorer(self) -> str:
+        return f"{self.reader.name}/{self.reader.version}"
 
 
 @transaction.atomic
-def ingest_mentions(*, source_id: UUID, items: Sequence[Item], by: Actor, at: datetime) -> Counts:
+def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor, at: datetime) -> Counts:
     """Store, score and count a batch of mentions, and have the detector look at what they changed.
 
     A mention is known by its source and external id. Delivered again it changes nothing, unless its text differs and
     its version is not older than the stored one: then text and mood are replaced, and the count of its minute follows.
-    `items` come from `listening.ingest.read_items`.
+    A deletion empties it and leaves it counted, in whichever order the two come. `items` come from
+    `listening.ingest.read_items`. Raises NotFound (404), SourcePaused and SourceEnded (409).
     """
     source: Source = Source.objects.found(source_id)
-    reader = scorer(settings.MOOD_SCORER)
-    newest = newest_versions(items)
-    known = _known(source, newest)
-    new = [item for key, item in newest.items() if key not in known]
-    tallies: dict[datetime, Tally] = {}
-    stored = _store(source, new, tallies, reader=reader, at=at)
-    if len(stored) < len(new):
-        # Another delivery was quicker with these; by now it has committed.
-        known |= _known(source, [item.external_id for item in new if item.external_id not in stored])
-    edited = _edit(source, _differing(newest, known), tallies, reader=reader)
+    if source.ended_at is not None:
+        raise SourceEnded(source=str(source.pk))
+    if source.paused_at is not None:
+        raise SourcePaused(source=str(source.pk))
+    batch = Batch(source, scorer(settings.MOOD_SCORER), at - _kept_for(source), at)
+    mine = str(source.pk)
+    newest = newest_versions(item for item in items if isinstance(item, Item))
+    keyed = {key_digits(mine, external_id): item for external_id, item in newest.items()}
+    gone = {UUID(hex=key_digits(mine, item.external_id)): item for item in items if isinstance(item, Gone)}
+
+    known = _known(keyed) if len(keyed) > FEW else {}
+    fresh = {key: item for key, item in keyed.items() if key not in known}
+    kept = {key: item for key, item in fresh.items() if item.posted_at >= batch.keep_from}
+    stored = _store(batch, kept)
+    if len(stored) < len(fresh):
+        # Known all the time, or another delivery was quicker with them; by now it has committed.
+        known |= _known([key for key in fresh if key not in stored])
+    late = _come_after_deletion(batch, keyed, known)
+    edited = _edit(batch, keyed, known)
+    deleted = _delete(batch, gone)
     failpoint("listening.before_count")
-    _count(source, tallies)
-    counts = Counts(len(stored), len(items) - len(stored) - edited, edited)
-    if stored or edited:
-        _tell(source, tallies, counts, by=by, at=at)
+    count(source, batch.tallies)
+
+    expired = sum(1 for key in fresh if key not in kept and key not in known)
+    new = len(stored) + late
+    counts = Counts(
+        new=new, known=len(items) - new - edited - deleted - expired, edited=edited, deleted=deleted, expired=expired
+    )
+    if new or edited or deleted:
+        _tell(batch, counts, by=by)
     return counts
 
 
-def _known(source: Source, external_ids: Iterable[str]) -> dict[str, tuple[str, datetime | None]]:
-    """The stored ones of these: the MD5 of the text and the instant of the version."""
+def _kept_for(source: Source) -> timedelta:
+    row = ListeningSettings.objects.filter(brand_id=source.brand_id).values_list("retention_days", flat=True).first()
+    return KEPT_FOR if row is None else timedelta(days=row)
+
+
+def _known(keys: Iterable[str]) -> dict[str, Known]:
+    """The stored ones among these."""
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [source.pk, list(external_ids)])
-        return {key: (digest, edited_at) for key, digest, edited_at in cursor.fetchall()}
+        cursor.execute(KNOWN_KEYS, [list(keys)])
+        ids = {key.hex: mention_id for key, mention_id in cursor.fetchall()}
+        if not ids:
+            return {}
+        cursor.execute(KNOWN, [list(ids.values())])
+        rows = {row[0]: Known(*row) for row in cursor.fetchall()}
+    return {key: rows.get(mention_id) or Known(mention_id) for key, mention_id in ids.items()}
 
 
-def _store(
-    source: Source, items: Sequence[Item], tallies: dict[datetime, Tally], *, reader: Guarded, at: datetime
-) -> set[str]:
-    """Insert those that nobody else has inserted meanwhile; returns their external ids."""
+def _store(batch: Batch, items: Mapping[str, Item]) -> set[str]:
+    """Insert those that nobody else has inserted meanwhile, and count them; returns their keys."""
     if not items:
         return set()
-    moods = _moods(items, reader)
-    rows = [_row(item, mood) for item, mood in zip(items, moods, strict=True)]
-    constants: list[Any] = [standing_agency(), source.brand_id, source.pk, at, _version(reader)]
-    with connection.cursor() as cursor:
-        if len(rows) <= FEW:
-            arrays: list[Any] = [list(column) for column in zip(*rows, strict=True)]
-            cursor.execute(STORE.format(incoming=FROM_ARRAYS), [*constants, *arrays])
-        else:
-            cursor.execute(MAKE_ROOM)
-            with cursor.copy(COPY_IN) as copy:
-                copy.set_types(list(COLUMNS.values()))
-                for row in rows:
-                    copy.write_row(row)
-            cursor.execute(STORE.format(incoming="listening_incoming"), constants)
-        stored = {external_id for (external_id,) in cursor.fetchall()}
+    moods = _moods(batch, items.values())
+    rows = [
+        Row(key, item, mood, milliseconds(item.posted_at) // A_MINUTE, watched=False)
+        for (key, item), mood in zip(items.items(), moods, strict=True)
+    ]
+    make_partitions(minute_at(minute) for minute in {row.minute for row in rows})
+    stored = store(batch.source, rows, scorer=batch.scorer, at=batch.at)
     failpoint("listening.after_store")
-    for item, mood in zip(items, moods, strict=True):
-        if item.external_id in stored:
-            tally = tallies.setdefault(_minute(item.posted_at), Tally())
-            tally.volume += 1
-            tally.negative += mood.label == "negative"
-            tally.reach += item.author.followers
-            tally.authors.add(item.author.handle or item.external_id)
-    return stored
+    tally(batch.tallies, stored)
+    return {row.key for row in stored}
 
 
-def _differing(newest: dict[str, Item], known: dict[str, tuple[str, datetime | None]]) -> dict[str, Item]:
-    """Those whose version takes the place of the stored one and says something else, or says it later."""
-    return {key: newest[key] for key, (digest, edited_at) in known.items() if _changes(newest[key], digest, edited_at)}
-
-
-def _changes(item: Item, digest: str, edited_at: datetime | None) -> bool:
-    said_later = item.edited_at is not None and item.edited_at != edited_at
-    return supersedes(item.edited_at, edited_at) and (said_later or _digest(item) != digest)
-
-
-def _edit(source: Source, items: dict[str, Item], tallies: dict[datetime, Tally], *, reader: Guarded) -> int:
-    """Replace text and mood of stored mentions; returns how many changed, now that nobody else can change them."""
-    if not items:
+def _come_after_deletion(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -> int:
+    """Store mentions whose deletion was quicker: counted like others, and empty; returns how many."""
+    early = {key: there for key, there in known.items() if there.digest is None}
+    if not early:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_EDITED, [source.pk, list(items)])
-        locked = [row for row in cursor.fetchall() if _changes(items[row[1]], row[3], row[4])]
-        moods = _moods([items[row[1]] for row in locked], reader)
-        rows = []
-        for (row_id, external_id, posted_at, _, _, was_negative), mood in zip(locked, moods, strict=True):
-            item = items[external_id]
+        cursor.execute(TAKE_BACK, [list(early), [there.mention_id for there in early.values()]])
+        taken = {row[0].hex for row in cursor.fetchall()}
+    stored = _store(batch, {key: keyed[key] for key in taken if keyed[key].posted_at >= batch.keep_from})
+    with_mention = _known(stored)
+    redact(batch.source, [there.mention_id for there in with_mention.values()], at=batch.at)
+    return len(stored)
+
+
+def _changes(item: Item, there: Known) -> bool:
+    """Whether the item takes the place of the stored version and says something else, or says it later."""
+    if there.redacted or there.digest is None or not supersedes(item.edited_at, there.edited_at):
+        return False
+    said_later = item.edited_at is not None and item.edited_at != there.edited_at
+    return said_later or _digest(item) != there.digest
+
+
+def _edit(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -> int:
+    """Replace text and mood of stored mentions; returns how many changed, now that nobody else can change them."""
+    wanted = {there.mention_id: keyed[key] for key, there in known.items() if _changes(keyed[key], there)}
+    if not wanted:
+        return 0
+    rows = []
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_EDITED, [list(wanted)])
+        locked = [row for row in cursor.fetchall() if _changes(wanted[row[0]], Known(*row[:4]))]
+        moods = _moods(batch, [wanted[row[0]] for row in locked])
+        for (mention_id, _, _, _, posted_at, language, was_negative, _), mood in zip(locked, moods, strict=True):
+            item = wanted[mention_id]
             rows.append(
                 (
-                    row_id, readable(item.text), len(item.text) > CLIP_AT, item.edited_at, mood.language[:12],
-                    mood.label, mood.negative, mood.neutral, mood.positive,
+                    mention_id, readable(item.text), len(item.text) > CLIP_AT, item.edited_at, mood.label,
+                    mood.negative, mood.neutral, mood.positive,
                 )
             )  # fmt: skip
             # The mention stays in the minute that counted it, whatever the new version says of its time.
-            tally = tallies.setdefault(_minute(posted_at), Tally())
-            tally.negative += (mood.label == "negative") - was_negative
+            one = batch.tallies.setdefault((milliseconds(posted_at) // A_MINUTE, language), Tally())
+            one.negative += (mood.label == "negative") - was_negative
         if rows:
-            cursor.execute(EDIT, [_version(reader), *[list(column) for column in zip(*rows, strict=True)]])
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            cursor.execute(EDIT, [batch.scorer, *columns, columns[0]])
     return len(rows)
 
 
-def _count(source: Source, tallies: dict[datetime, Tally]) -> None:
-    """Add the batch to its minutes; where others were there before, count the minute's authors anew."""
-    if not tallies:
-        return
-    minutes = sorted(tallies)
-    sums = [tallies[minute] for minute in minutes]
+def _delete(batch: Batch, gone: Mapping[UUID, Gone]) -> int:
+    """Empty what is gone at the network, and remember what was not here yet; returns how many were news."""
+    if not gone:
+        return 0
+    unheard = remember_gone(gone, at=batch.at)
     with connection.cursor() as cursor:
-        cursor.execute(
-            COUNT,
-            [
-                standing_agency(), source.brand_id, [uuid7() for _ in minutes], minutes,
-                [tally.volume for tally in sums], [tally.negative for tally in sums], [tally.reach for tally in sums],
-                [len(tally.authors) for tally in sums],
-            ],
-        )  # fmt: skip
-        joined = [minute for minute, fresh in cursor.fetchall() if not fresh and tallies[minute].volume]
-        if joined:
-            cursor.execute(COUNT_AUTHORS, [joined, source.brand_id, source.brand_id])
+        cursor.execute(KNOWN_KEYS, [[key for key in gone if key not in unheard]])
+        ids = [mention_id for _, mention_id in cursor.fetchall()]
+    return len(unheard) + len(redact(batch.source, ids, at=batch.at))
 
 
-def _tell(source: Source, tallies: dict[datetime, Tally], counts: Counts, *, by: Actor, at: datetime) -> None:
+def _tell(batch: Batch, counts: Counts, *, by: Actor) -> None:
     """Record the delivery, and have the detector look: now at what is over, and at the end of each bin that is not."""
-    first, last = min(tallies), max(tallies)
+    minutes = sorted(minute_at(number) for number, _ in batch.tallies)
     record(
         "mentions.ingested",
-        on=source,
+        on=batch.source,
         by=by,
-        at=at,
-        source_id=source.pk,
+        at=batch.at,
+        source_id=batch.source.pk,
         new=counts.new,
         known=counts.known,
         edited=counts.edited,
-        first_at=first,
-        last_at=last,
+        deleted=counts.deleted,
+        first_at=minutes[0] if minutes else None,
+        last_at=minutes[-1] if minutes else None,
     )
     # After the event, against the custom: writing the job may wait for a detector that is about to finish, and that
     # detector may be waiting for the agency's head.
-    later_many(_looks(source, {start_of_bin(minute) for minute in tallies}, at=at))
+    if minutes:
+        later_many(_looks(batch.source, {start_of_bin(minute) for minute in minutes}, at=batch.at))
 
 
 def _looks(source: Source, bins: set[datetime], *, at: datetime) -> list[Wish]:
@@ -295,32 +305,11 @@ def _looks(source: Source, bins: set[datetime], *, at: datetime) -> list[Wish]:
     return wishes
 
 
-def _moods(items: Sequence[Item], reader: Guarded) -> list[Mood]:
-    return reader.score([item.text for item in items], languages=[item.language for item in items])
-
-
-def _version(reader: Guarded) -> str:
-    return f"{reader.name}/{reader.version}"
-
-
-def _row(item: Item, mood: Mood) -> tuple[Any, ...]:
-    """One row in the order of COLUMNS."""
-    author = item.author
-    return (
-        uuid7(), item.external_id, item.kind, item.posted_at, item.edited_at, _storable(author.handle),
-        _storable(author.name), author.followers, readable(item.text), len(item.text) > CLIP_AT, mood.language[:12],
-        _storable(item.url), _storable(item.in_reply_to), mood.label, mood.negative, mood.neutral, mood.positive,
-    )  # fmt: skip
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+def _moods(batch: Batch, items: Iterable[Item]) -> list[Mood]:
+    said = list(items)
+    return batch.reader.score([item.text for item in said], languages=[item.language for item in said])
 
 
 def _digest(item: Item) -> str:
     """As Postgres makes it of the stored text; it tells texts apart and protects nothing."""
     return hashlib.md5(readable(item.text).encode(), usedforsecurity=False).hexdigest()
-
-
-def _minute(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(second=0, microsecond=0)

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Sum
+
 from core.wall import inside
-from listening.ingest import Item, read_items
+from listening.ingest import Gone, Item, read_items
 from listening.models import Bucket, Mention, Source
 from tests.cast import Answer, Person
 
@@ -27,7 +29,7 @@ def mention(number: int = 0, **said: Any) -> dict[str, Any]:
     }
 
 
-def items(said: Sequence[dict[str, Any]], at: datetime) -> list[Item]:
+def items(said: Sequence[dict[str, Any]], at: datetime) -> list[Item | Gone]:
     return read_items(json.dumps(said, default=str).encode(), lines=False, at=at)
 
 
@@ -43,11 +45,12 @@ def lines(said: Iterable[dict[str, Any]]) -> bytes:
 
 def mentions_of(source: Source) -> list[Mention]:
     with inside(source.agency_id):
-        return list(Mention.objects.filter(source=source).order_by("external_id"))
+        return list(Mention.objects.filter(source_id=source.pk).order_by("external_id"))
 
 
 def buckets_of(source: Source) -> list[tuple[datetime, int, int, int, int]]:
-    """(minute, volume, negative, reach, authors), in order."""
+    """(minute, volume, negative, reach, authors) of the source's brand, in order, over sources and languages."""
     with inside(source.agency_id):
-        rows = Bucket.objects.filter(brand_id=source.brand_id).order_by("minute")
-        return list(rows.values_list("minute", "volume", "negative", "reach", "authors"))
+        rows = Bucket.objects.filter(brand_id=source.brand_id).values("minute").order_by("minute")
+        summed = rows.annotate(*[Sum(name) for name in ("volume", "negative", "reach", "authors")])
+        return list(summed.values_list("minute", "volume__sum", "negative__sum", "reach__sum", "authors__sum"))

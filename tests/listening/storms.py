@@ -31,10 +31,10 @@ def storm(start: datetime, *, minutes: int, per_minute: int) -> dict[datetime, i
 def hear(source: Source, counts: Mapping[datetime, int], *, negative: float = 0.2) -> None:
     """Add to the buckets of the source's brand: every mention by a person of its own with ten followers."""
     with inside(source.agency_id):
-        rows = Bucket.objects.filter(brand_id=source.brand_id, minute__in=list(counts))
+        rows = Bucket.objects.filter(source_id=source.pk, language="en", minute__in=list(counts))
         known = set(rows.values_list("minute", flat=True))
         for minute in known:
-            Bucket.objects.filter(brand_id=source.brand_id, minute=minute).update(
+            rows.filter(minute=minute).update(
                 volume=F("volume") + counts[minute],
                 negative=F("negative") + int(counts[minute] * negative),
                 reach=F("reach") + counts[minute] * 10,
@@ -43,6 +43,8 @@ def hear(source: Source, counts: Mapping[datetime, int], *, negative: float = 0.
         Bucket.objects.bulk_create(
             Bucket(
                 brand_id=source.brand_id,
+                source_id=source.pk,
+                language="en",
                 minute=minute,
                 volume=count,
                 negative=int(count * negative),
