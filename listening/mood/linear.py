@@ -258,6 +258,11 @@ class Adjusted:
         return self._linear.score_with(self._lexicon, texts, languages)
 
 
+def tokens_in(text: str) -> list[str]:
+    """The tokens of a text as the scorer reads it."""
+    return [token for piece in _both_ends(text).split() for token in tokens_of(piece)]
+
+
 def _basis(evidence: Sequence[int]) -> Basis:
     if evidence[WIDTH]:
         return "words"

@@ -30,17 +30,17 @@ class Guarded:
     """
 
     def __init__(self, inner: Scorer) -> None:
-        self._inner = inner
+        self.inner = inner
         self._lock = Lock()
         self.failures = 0
 
     @property
     def name(self) -> str:
-        return self._inner.name
+        return self.inner.name
 
     @property
     def version(self) -> str:
-        return self._inner.version
+        return self.inner.version
 
     def score(self, texts: Sequence[str], *, languages: Sequence[str | None] | None = None) -> list[Mood]:
         """One mood for each text, in order, whatever happens inside."""
@@ -49,7 +49,7 @@ class Guarded:
         if len(known) != len(clean):
             raise ValueError("There must be as many languages as texts.")
         try:
-            moods = self._inner.score(clean, languages=known)
+            moods = self.inner.score(clean, languages=known)
         except Exception:
             log.exception("The scorer %s failed on a batch of %d texts; trying them one by one.", self.name, len(clean))
         else:
@@ -63,7 +63,7 @@ class Guarded:
         failed = 0
         for text, language in zip(texts, languages, strict=True):
             try:
-                [mood] = self._inner.score([text], languages=[language])
+                [mood] = self.inner.score([text], languages=[language])
             except Exception as error:
                 failed += 1
                 if failed == 1:
