@@ -221,7 +221,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
         deleted=COUNT,
         first_at=maybe(INSTANT),
         last_at=maybe(INSTANT),
-    ),  # fmt: skip
+    ),
     "signal.raised": facts(kind=WORD, severity_hint=COUNT, observed=NUMBER, expected=NUMBER, starts_at=INSTANT),
     "signal.grew": facts(severity_hint=COUNT, observed=NUMBER, expected=NUMBER),
     "signal.watched": facts(reason=LINE),

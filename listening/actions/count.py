@@ -81,8 +81,7 @@ def tally(tallies: Tallies, rows: Iterable[Row]) -> None:
             one.negative += 1
         if row.watched:
             one.watched += 1
-        if author.followers > one.loudest:
-            one.loudest = author.followers
+        one.loudest = max(one.loudest, author.followers)
 
 
 def minute_at(number: int) -> datetime:

@@ -9,8 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from core.wall import standing_agency
-from listening.actions.store import Row, store
-from listening.ingest import NOBODY, Gone
+from listening.ingest import Gone
 from listening.models import Source
 from listening.partitions import mention_id
 

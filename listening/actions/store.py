@@ -91,7 +91,7 @@ def store(source: Source, rows: Sequence[Row], *, scorer: str, at: datetime) -> 
     if not rows:
         return rows
     agency = standing_agency()
-    constants = [agency, agency, source.brand_id, source.pk, at, scorer, len(rows)]
+    constants: list[Any] = [agency, agency, source.brand_id, source.pk, at, scorer, len(rows)]
     cells = [_cells(row, source.network) for row in rows]
     with connection.cursor() as cursor:
         if len(rows) <= FEW:

@@ -129,7 +129,7 @@ class ItemShape(Shape):
     country = serializers.CharField(max_length=2, default="", help_text="ISO 3166-1, two capital letters.")
     deleted = serializers.BooleanField(
         default=False,
-        help_text="Gone at the network: text and author are emptied, the count stays. Then only `external_id` is needed.",
+        help_text="Gone at the network: text and author are emptied, the count stays; only the id is needed then.",
     )
     deleted_at = serializers.DateTimeField(required=False, allow_null=True)
 
