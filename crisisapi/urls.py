@@ -13,6 +13,7 @@ from rest_framework.routers import Route, SimpleRouter
 
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
+from listening.api.inbound import InboundWebhook
 from tenants.api.invitations import AcceptInvitation
 
 STOREYS = [
@@ -76,6 +77,7 @@ urlpatterns = [
     path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
+    path("v1/inbound/<slug:agency>/<uuid:source_id>", InboundWebhook.as_view(), name="inbound-webhook"),
     path("scim/v2/<slug:agency>/", include("tenants.scim.urls")),
     path("ssf/v1/<slug:agency>/", include("tenants.events.urls")),
     path("v1/agencies/<slug:agency>/", include(router.urls)),

@@ -10,7 +10,9 @@ from crisisapi.embedded.fleet import Program
 from crisisapi.embedded.processes import Ending
 
 # Alerts and publishing have their own workers, so that no storm of bulk work ever delays a page or a statement.
-WORKERS = {"alerts": 2, "publish": 2, "listen": 1, "bulk": 1}
+# What is fetched from the world waits, for a slow host or on an open stream: threads of one process do that.
+WORKERS = {"alerts": 2, "publish": 2, "listen": 1, "fetch": 16, "bulk": 1}
+THREADED = {"fetch"}
 
 # Warm shutdown lets running jobs finish; a job that is cut off is claimed again when its lease ends.
 _WORKER_ENDING: Ending = ((Signals.SIGTERM, 12.0), (Signals.SIGQUIT, 5.0), (Signals.SIGKILL, 5.0))
@@ -39,7 +41,8 @@ def _web(port: int) -> Program:
 
 
 def _worker(queue: str, slots: int) -> Program:
-    options = f"-Q {queue} -n {queue}@%h --pool prefork --concurrency {slots} --loglevel INFO"
+    pool = "threads" if queue in THREADED else "prefork"
+    options = f"-Q {queue} -n {queue}@%h --pool {pool} --concurrency {slots} --loglevel INFO"
     quiet = "--without-gossip --without-mingle --without-heartbeat"
     return Program(
         name=queue,

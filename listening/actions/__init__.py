@@ -3,16 +3,30 @@
 from listening.actions.detect import detect_signals, relearn_normal
 from listening.actions.ingest import Counts, ingest_mentions
 from listening.actions.review import activate_signal, dismiss_signal, handle_signal, watch_signal
-from listening.actions.sources import add_source
+from listening.actions.sources import (
+    add_source,
+    ask_source,
+    change_source,
+    end_source,
+    pause_source,
+    resume_source,
+    rotate_secret,
+)
 
 __all__ = [
     "Counts",
     "activate_signal",
     "add_source",
+    "ask_source",
+    "change_source",
     "detect_signals",
     "dismiss_signal",
+    "end_source",
     "handle_signal",
     "ingest_mentions",
+    "pause_source",
     "relearn_normal",
+    "resume_source",
+    "rotate_secret",
     "watch_signal",
 ]

@@ -1,15 +1,19 @@
 """Listening over HTTP: sources, mentions and their delivery, volumes, signals."""
 
 from listening.api.ingest import Ingest
-from listening.api.mentions import Mentions, Sources, Volumes
+from listening.api.mentions import Mentions, Volumes
+from listening.api.mood import Lexicons, MoodCorrections
 from listening.api.signals import Signals
+from listening.api.sources import Sources
 
 routes = [
     ("sources", Sources, "source"),
     ("ingest/mentions", Ingest, "ingest-mentions"),
     ("mentions", Mentions, "mention"),
+    ("mood-corrections", MoodCorrections, "mood-correction"),
+    ("lexicons", Lexicons, "lexicon"),
     ("volumes", Volumes, "volume"),
     ("signals", Signals, "signal"),
 ]
 
-__all__ = ["Ingest", "Mentions", "Signals", "Sources", "Volumes", "routes"]
+__all__ = ["Ingest", "Lexicons", "Mentions", "MoodCorrections", "Signals", "Sources", "Volumes", "routes"]

@@ -1,4 +1,4 @@
-"""Sources, mentions and volumes over HTTP."""
+"""Mentions and volumes over HTTP."""
 
 from __future__ import annotations
 
@@ -11,52 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.shapes import Shape
-from listening.actions import add_source
-from listening.models import Mention, MentionKind, MoodLabel, Source
+from listening.models import Mention, MentionKind, MoodLabel
 from listening.queries import STEPS, volume_series
 from permissions.needs import Need
 from permissions.viewset import HouseViewSet, ReadViews
 from tenants.models import Brand
-
-
-class SourceView(serializers.ModelSerializer[Source]):
-    class Meta:
-        model = Source
-        fields = ["id", "brand", "kind", "name", "created_at"]
-
-
-class SourceShape(Shape):
-    brand = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=["push"], default="push")
-    name = serializers.CharField(max_length=120)
-
-
-class SourceFilter(Shape):
-    brand = serializers.UUIDField(required=False)
-
-
-@extend_schema_view(list=extend_schema(parameters=[SourceFilter]))
-class Sources(ReadViews):
-    """Where mentions of a brand come from. A `push` source is delivered to with POST ingest/mentions?source=…"""
-
-    sees = Need.MENTIONS_READ
-    needs: ClassVar[Any] = {
-        "list": Need.MENTIONS_READ,
-        "retrieve": Need.MENTIONS_READ,
-        "create": Need.SOURCES_WRITE,
-    }
-    serializer_class = SourceView
-    asks = SourceFilter
-
-    def rows(self) -> Any:
-        return Source.objects.all()
-
-    @extend_schema(request=SourceShape, responses={201: SourceView})
-    def create(self, _request: Request, **_: Any) -> Response:
-        wanted = self.read(SourceShape)
-        brand = self.named(Brand.objects.all(), wanted.pop("brand"), field="brand", sees=Need.BRANDS_READ)
-        self.require(Need.SOURCES_WRITE, brand)
-        return self.show_created(add_source(brand_id=brand.pk, **wanted, **self.told))
 
 
 class AuthorView(serializers.Serializer[Mention]):

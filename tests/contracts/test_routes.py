@@ -36,6 +36,7 @@ OPEN = {
     "v1/invitations/accept": "the token is the proof",
     "v1/decisions/<str:token>": "the token of the letter is the proof",
     "v1/reports/<str:token>": "the signed link is the proof",
+    "v1/inbound/<slug:agency>/<uuid:source_id>": "the signature over the body is the proof",
     **dict.fromkeys(
         (
             f"scim/v2/<slug:agency>/{path}"

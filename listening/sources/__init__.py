@@ -1,0 +1,39 @@
+"""The kinds of sources, one module each, and the registry of those that an agency may choose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from listening.sources import mastodon, rss, webhook
+from listening.sources.seam import (
+    Asked,
+    Fetched,
+    Garbage,
+    RefusedByHost,
+    SourceFailed,
+    SourceKindOf,
+    Temporary,
+)
+
+KINDS: Final[dict[str, SourceKindOf]] = {
+    kind.name: kind
+    for kind in (
+        SourceKindOf(name="push", network=""),
+        webhook.KIND,
+        SourceKindOf(name="import", network=""),
+        rss.KIND,
+        mastodon.SEARCH,
+        mastodon.HASHTAG,
+    )
+}
+
+__all__ = [
+    "KINDS",
+    "Asked",
+    "Fetched",
+    "Garbage",
+    "RefusedByHost",
+    "SourceFailed",
+    "SourceKindOf",
+    "Temporary",
+]

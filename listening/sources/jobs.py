@@ -1,0 +1,56 @@
+"""Doors for machines: ask a source, look after all of them."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from core.failpoints import failpoint
+from core.wall import inside
+from jobs.handlers import Run, job
+from jobs.rounds import in_rounds
+from listening.actions.polls import SOURCES, note_failure, store_fetched, watch_sources
+from listening.actions.sources import POLL
+from listening.models import Source
+from listening.sources import KINDS
+from listening.sources.seam import Asked, Fetched, SourceFailed
+
+DEADLINE_S = 20.0
+
+
+@job(POLL, queue="fetch", semantics="at_least_once", max_attempts=8, lease=60, transactional=False)
+def poll(run: Run) -> None:
+    """Ask a source once. The network's failures are the source's and are noted on it; only ours are the job's."""
+    source_id = UUID(run.args["source_id"])
+    asked = _asked(run, source_id, seconds=DEADLINE_S)
+    if asked is None:
+        return
+    kind, what = asked
+    try:
+        fetched: Fetched = KINDS[kind].ask(what)  # type: ignore[misc] # a kind without it has no such job
+    except SourceFailed as failure:
+        with inside(run.agency_id):
+            note_failure(source_id=source_id, failure=failure, by=SOURCES, at=run.at)
+        return
+    failpoint("listening.after_fetch")
+    with inside(run.agency_id):
+        store_fetched(source_id=source_id, cursor_was=what.cursor, fetched=fetched, by=SOURCES, at=run.at)
+
+
+@in_rounds("listening.watch_sources", every=timedelta(minutes=1), queue="bulk", lease=60)
+def watch(run: Run) -> None:
+    watch_sources(by=SOURCES, at=run.at)
+
+
+def _asked(run: Run, source_id: UUID, *, seconds: float) -> tuple[str, Asked] | None:
+    """The kind of a source, and what it is asked; None when it is not asked any more, or its brand is put away."""
+    with inside(run.agency_id):
+        source: Any = Source.objects.select_related("brand").filter(pk=source_id).first()
+        if source is None or source.paused_at or source.ended_at or source.brand.archived_at:
+            return None
+        if source.kind not in KINDS or KINDS[source.kind].ask is None:
+            return None
+        until = time.monotonic() + seconds
+        return source.kind, Asked(source.place, source.credentials or {}, source.cursor, until, run.at)
