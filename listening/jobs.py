@@ -8,12 +8,14 @@ from core.actor import Actor
 from jobs.handlers import Run, job
 from listening.actions import detect_signals, relearn_normal
 from listening.actions.mood import learn_lexicon
+from listening.actions.read_again import read_again
 from listening.sources import jobs as source_jobs
 
-__all__ = ["detect", "learn_lexicon_of_brand", "relearn", "source_jobs"]
+__all__ = ["detect", "learn_lexicon_of_brand", "read_contested_again", "relearn", "source_jobs"]
 
 DETECTOR = Actor.rule("detector")
 LEXICON = Actor.rule("lexicon")
+SECOND_TIER = Actor.rule("second_tier")
 
 
 @job("listening.detect", queue="listen", semantics="at_least_once", max_attempts=8, lease=60)
@@ -29,3 +31,8 @@ def relearn(run: Run) -> None:
 @job("listening.learn_lexicon", queue="bulk", semantics="at_least_once", max_attempts=5, lease=300)
 def learn_lexicon_of_brand(run: Run) -> None:
     learn_lexicon(brand_id=UUID(run.args["brand_id"]), by=LEXICON, at=run.at)
+
+
+@job("listening.read_again", queue="bulk", semantics="at_least_once", max_attempts=3, lease=300)
+def read_contested_again(run: Run) -> None:
+    read_again(brand_id=UUID(run.args["brand_id"]), by=SECOND_TIER, at=run.at)
