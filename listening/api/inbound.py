@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status as codes
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -76,6 +78,13 @@ class InboundWebhook(APIView):
     def as_view(cls, **initkwargs: Any) -> Any:
         return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with transaction.atomic():
+            response = super().dispatch(request, *args, **kwargs)
+            if response.status_code >= codes.HTTP_400_BAD_REQUEST:
+                transaction.set_rollback(True)
+        return response
+
     @extend_schema(
         operation_id="webhook_deliver",
         auth=[],
@@ -112,7 +121,7 @@ class InboundWebhook(APIView):
                 return idempotency.replayed(stored)
             items = read_items(body.raw, lines=body.lines, at=now)
             counts = ingest_mentions(source_id=source_id, items=items, by=WEBHOOK, at=now)
-            told = asdict(counts)
+            told = CountsView(counts).data
             idempotency.finish(keyed, status=200, headers={}, body=told, at=now)
         return Response(told)
 

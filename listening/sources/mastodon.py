@@ -21,8 +21,6 @@ from listening.sources.seam import Asked, Fetched, Garbage, SourceKindOf, instan
 from listening.sources.walk import Page, walk
 
 PAGE: Final = 40
-# Servers may give fewer than were asked for; half a page is taken for "there may be more".
-HALF_A_PAGE: Final = 20
 PAGES_A_RUN: Final = 5
 
 
@@ -38,7 +36,8 @@ def ask_hashtag(asked: Asked) -> Fetched:
         items += [item for post in posts if (item := item_of(post, asked.at)) is not None]
         known = newest
         newest = max([newest, *(post["id"] for post in posts)], key=order)
-        if not known or newest == known or len(posts) < HALF_A_PAGE:
+        # Servers give fewer than were asked for when they like; only an empty page is the end.
+        if not known or newest == known:
             return Fetched(items, {"min_id": newest} if newest else None)
     return Fetched(items, {"min_id": newest}, more=True)
 
@@ -61,7 +60,7 @@ def ask_search(asked: Asked) -> Fetched:
         posts = posts_of(said.get("statuses"))
         found = [(post["id"], item) for post in posts if (item := item_of(post, asked.at)) is not None]
         lowest = min((post["id"] for post in posts), key=order, default="")
-        return Page(found, below=lowest if len(posts) >= HALF_A_PAGE else "")
+        return Page(found, below=lowest)
 
     return walk(asked.cursor, page, order=order, pages=PAGES_A_RUN)
 
