@@ -106,7 +106,7 @@ def points_of(word: str) -> tuple[int, ...]:
 
 
 def decide(sums: Sequence[int]) -> str:
-    """The language of a text, of the sums over its words: one number for each of WIDTH columns."""
+    """The language of a text, of the sums over its words: one number for each of WIDTH columns, first."""
     latin, cyrillic, arabic, devanagari = sums[:_LATIN_FROM]
     most = max(latin, cyrillic, arabic, devanagari)
     if most == 0:
@@ -117,7 +117,7 @@ def decide(sums: Sequence[int]) -> str:
         return "ar" if arabic == most else "hi"
     points = list(sums[_LATIN_FROM:_CYRILLIC_FROM])
     if points[_UZBEK]:
-        points[_UZBEK] += min(sums[-1], _SOUNDS_AT_MOST)
+        points[_UZBEK] += min(sums[WIDTH - 1], _SOUNDS_AT_MOST)
     best = max(points)
     if best < _ENOUGH or points.count(best) > 1:
         return UNKNOWN

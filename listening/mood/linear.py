@@ -194,10 +194,12 @@ class Linear:
             if self._kept.full():
                 self._kept = _Kept(self.weights)
             kept = self._kept
-            unknown = set(chain.from_iterable(split)) - kept.pieces.keys()
+            pieces = kept.pieces
+            unknown = {piece for piece in chain.from_iterable(split) if piece not in pieces}
             if unknown:
                 kept.learn(sorted(unknown))
-            token_numbers = [list(chain.from_iterable(map(kept.pieces.__getitem__, pieces))) for pieces in split]
+            numbered = pieces.__getitem__
+            token_numbers = [list(chain.from_iterable(map(numbered, text))) for text in split]
             lengths = np.fromiter(map(len, token_numbers), np.int64, len(texts))
             numbers = np.fromiter(chain.from_iterable(token_numbers), np.int64, int(lengths.sum()))
             rows, hashes = kept.rows[numbers], kept.hashes[numbers]
@@ -238,7 +240,7 @@ class Linear:
         best = shares.argmax(axis=1).tolist()
         told = reading.told.tolist()
         return [
-            Mood(LABELS[label], negative, neutral, positive, primary(tag) or decide(evidence[:WIDTH]), _basis(evidence))
+            Mood(LABELS[label], negative, neutral, positive, (tag and primary(tag)) or decide(evidence), _basis(evidence))
             for (negative, neutral, positive), label, evidence, tag in zip(
                 shares.tolist(), best, told, said, strict=True
             )
