@@ -16,10 +16,26 @@ from listening.models import Source
 from listening.partitions import EPOCH, first_id
 
 MINUTE: Final = timedelta(minutes=1)
+DAY: Final = timedelta(days=1)
+A_DAY: Final = 1440
 
+# A day that ended so long ago may have been indexed for the search; one that ended later is not (`actions.index`).
+LIVE_FOR: Final = timedelta(hours=10)
+
+# Each day that holds mentions is known to the search, and what comes late is still to be indexed. A day that nobody
+# indexes yet is told once, without waiting for anybody.
 # Rows in order: two deliveries wait for each other and never in a circle. `fresh` tells whether this batch is all that
 # the row holds.
 COUNT = """
+WITH days AS (
+       INSERT INTO listening_searchday (id, agency_id, brand_id, day, starts, ends, dirty)
+       SELECT gen_random_uuid(), %s, %s, new.day, new.starts, new.ends, true
+         FROM unnest(%s::date[], %s::uuid[], %s::uuid[], %s::bool[]) AS new (day, starts, ends, live)
+        WHERE NOT live OR NOT EXISTS (
+              SELECT 1 FROM listening_searchday AS there
+               WHERE there.brand_id = %s AND there.day = new.day AND there.dirty)
+        ORDER BY new.day
+           ON CONFLICT (brand_id, day) DO UPDATE SET dirty = true)
 INSERT INTO listening_bucket AS stored
        (id, agency_id, brand_id, source_id, minute, language, volume, negative, reach, authors, loudest, watched)
 SELECT new.id, %s, %s, %s, new.minute, new.language, new.volume, new.negative, new.reach, new.authors, new.loudest,
@@ -89,17 +105,25 @@ def minute_at(number: int) -> datetime:
     return EPOCH + number * MINUTE
 
 
-def count(source: Source, tallies: Tallies) -> None:
+def day_at(number: int) -> datetime:
+    """The beginning of the day that so many days since 1970 come to."""
+    return EPOCH + number * DAY
+
+
+def count(source: Source, tallies: Tallies, *, at: datetime) -> None:
     """Add a batch to its minutes; where others were there before, count the minute's authors anew."""
     if not tallies:
         return
     places = sorted(tallies)
     sums = [tallies[place] for place in places]
     minutes = [minute_at(number) for number, _ in places]
+    days = [day_at(number) for number in sorted({number // A_DAY for number, _ in places})]
     with connection.cursor() as cursor:
         cursor.execute(
             COUNT,
             [
+                standing_agency(), source.brand_id, [day.date() for day in days], [first_id(day) for day in days],
+                [first_id(day + DAY) for day in days], [day + DAY + LIVE_FOR > at for day in days], source.brand_id,
                 standing_agency(), source.brand_id, source.pk, [uuid7() for _ in places], minutes,
                 [language for _, language in places], [one.volume for one in sums], [one.negative for one in sums],
                 [one.reach for one in sums], [len(one.authors) for one in sums], [one.loudest for one in sums],

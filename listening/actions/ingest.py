@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from core.actor import Actor
@@ -21,11 +20,13 @@ from core.wall import standing_agency
 from jobs.actions import Wish, later_many
 from ledger.actions import record
 from listening.actions.count import Tallies, Tally, count, minute_at, tally
+from listening.actions.mood import reader_for
+from listening.actions.read_again import wish_second_reading
 from listening.actions.redact import redact, remember_gone
 from listening.actions.store import FEW, Row, store
 from listening.ingest import Gone, Item, newest_versions, supersedes
 from listening.models import ListeningSettings, Source
-from listening.mood import Guarded, Mood, readable, scorer
+from listening.mood import Guarded, Mood, readable
 from listening.mood.seam import CLIP_AT
 from listening.partitions import key_digits, make_partitions, milliseconds
 from listening.queries import BIN, SETTLES_AFTER, start_of_bin
@@ -142,7 +143,7 @@ def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor,
         raise SourceEnded(source=str(source.pk))
     if source.paused_at is not None:
         raise SourcePaused(source=str(source.pk))
-    batch = Batch(source, scorer(settings.MOOD_SCORER), at - _kept_for(source), at)
+    batch = Batch(source, reader_for(source.brand_id), at - _kept_for(source), at)
     mine = str(source.pk)
     newest = newest_versions(item for item in items if isinstance(item, Item))
     keyed = {key_digits(mine, external_id): item for external_id, item in newest.items()}
@@ -159,7 +160,7 @@ def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor,
     edited = _edit(batch, keyed, known)
     deleted = _delete(batch, gone)
     failpoint("listening.before_count")
-    count(source, batch.tallies)
+    count(source, batch.tallies, at=at)
 
     expired = sum(1 for key in fresh if key not in kept and key not in known)
     new = len(stored) + late
@@ -283,7 +284,8 @@ def _tell(batch: Batch, counts: Counts, *, by: Actor) -> None:
     # After the event, against the custom: writing the job may wait for a detector that is about to finish, and that
     # detector may be waiting for the agency's head.
     if minutes:
-        later_many(_looks(batch.source, {start_of_bin(minute) for minute in minutes}, at=batch.at))
+        looks = _looks(batch.source, {start_of_bin(minute) for minute in minutes}, at=batch.at)
+        later_many([*looks, *wish_second_reading(batch.source.brand_id, at=batch.at)])
 
 
 def _looks(source: Source, bins: set[datetime], *, at: datetime) -> list[Wish]:

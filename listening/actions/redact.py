@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from core.wall import standing_agency
+from listening.actions.index import forget_words
 from listening.ingest import Gone
 from listening.models import Source
 from listening.partitions import mention_id
@@ -42,6 +43,7 @@ def redact(source: Source, mention_ids: Sequence[UUID], *, at: datetime) -> set[
         emptied = {row[0] for row in cursor.fetchall()}
         if emptied:
             cursor.execute(FORGET_CORRECTIONS, [source.brand_id, list(emptied)])
+            forget_words([source.brand_id], emptied)
     return emptied
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any, ClassVar
+from uuid import UUID
 
+from django.core import signing
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.http.cursors import SALT, KeysetPagination
 from core.http.shapes import Shape
 from listening.models import Mention, MentionKind, MoodLabel
+from listening.partitions import first_id
 from listening.queries import STEPS, volume_series
+from listening.search import ONE_MS, find_mentions
+from permissions import gate
 from permissions.needs import Need
 from permissions.viewset import HouseViewSet, ReadViews
 from tenants.models import Brand
@@ -41,24 +47,39 @@ class MentionView(serializers.ModelSerializer[Mention]):
     class Meta:
         model = Mention
         fields = [
-            "id", "brand", "source", "external_id", "kind", "posted_at", "received_at", "edited_at", "author", "text",
-            "clipped", "language", "url", "in_reply_to", "mood",
+            "id", "brand", "source", "external_id", "network", "kind", "posted_at", "received_at", "edited_at",
+            "deleted_at", "erased_at", "author", "text", "clipped", "language", "country", "url", "in_reply_to", "mood",
         ]  # fmt: skip
 
 
 class MentionFilter(Shape):
     brand = serializers.UUIDField(required=False, source="brand_id")
     source = serializers.UUIDField(required=False, source="source_id")  # type: ignore[assignment]
+    network = serializers.CharField(max_length=20, required=False)
     kind = serializers.ChoiceField(choices=MentionKind.choices, required=False)
     language = serializers.CharField(max_length=12, required=False)
+    country = serializers.CharField(max_length=2, required=False)
     mood = serializers.ChoiceField(choices=MoodLabel.choices, required=False)
+    min_followers = serializers.RegexField(
+        r"^[0-9]{1,12}\Z", required=False, source="author_followers__gte", help_text="Of the author."
+    )
     posted_from = serializers.DateTimeField(required=False, source="posted_at__gte", help_text="Inclusive.")
     posted_to = serializers.DateTimeField(required=False, source="posted_at__lt", help_text="Exclusive.")
+    q = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text='Words that all must be there; "a phrase", -unwanted, begin* (with q_mode=words).',
+    )
+    q_mode = serializers.ChoiceField(
+        choices=["words", "substring", "fuzzy"],
+        required=False,
+        help_text="words: whole words (the default); substring: the letters as they stand; fuzzy: words like these.",
+    )
 
 
 @extend_schema_view(list=extend_schema(parameters=[MentionFilter]))
 class Mentions(ReadViews):
-    """What was said, newest first."""
+    """What was said, newest first; with `q`, what was said in these words."""
 
     sees = Need.MENTIONS_READ
     needs: ClassVar[Any] = {"list": Need.MENTIONS_READ, "retrieve": Need.MENTIONS_READ}
@@ -68,6 +89,40 @@ class Mentions(ReadViews):
 
     def rows(self) -> Any:
         return Mention.objects.all()
+
+    def list(self, _request: Request, **_: Any) -> Response:
+        wanted = self.asked(MentionFilter)
+        self.q, self.mode = wanted.pop("q", None), wanted.pop("q_mode", "words")
+        self.narrowed = wanted
+        # Partitions are ranges of ids, and ids are made of instants: so only the asked months are read.
+        ids = {}
+        if "posted_at__gte" in wanted:
+            ids["id__gte"] = first_id(wanted["posted_at__gte"])
+        if "posted_at__lt" in wanted:
+            ids["id__lt"] = first_id(wanted["posted_at__lt"] + ONE_MS)
+        return self.show_page(self.get_queryset().filter(**wanted, **ids))
+
+    def first_rows(self, rows: Any, limit: int) -> Any:
+        """A page; with `q`, of the mentions that were found, which the gate is asked about once more."""
+        if self.q is None:
+            return super().first_rows(rows, limit)
+        brands = gate.visible(Brand.objects.all(), to=self.caller, need=self.sees)
+        if "brand_id" in self.narrowed:
+            brands = brands.filter(pk=self.narrowed["brand_id"])
+        found = find_mentions(
+            self.q,
+            self.mode,
+            brand_ids=list(brands.values_list("pk", flat=True)),
+            before=self._cursor(),
+            filters=self.narrowed,
+            limit=limit,
+        )
+        return rows.filter(pk__in=found)
+
+    def _cursor(self) -> UUID | None:
+        """Where the page begins; the cursor has been checked by now."""
+        cursor = self.request.query_params.get(KeysetPagination.cursor_param)
+        return None if cursor is None else UUID(signing.loads(cursor, salt=SALT)[-1])
 
 
 VolumeFilter = type(

@@ -3,6 +3,7 @@
 from listening.models.mentions import Mention, MentionKey, MentionKind, MoodLabel
 from listening.models.mood import BrandLexicon, MoodCorrection
 from listening.models.normal import Backtest, Band, Bucket, DetectorState, ExpectedEvent, ListeningSettings
+from listening.models.search import SearchDay, Term, Word
 from listening.models.signals import Contagion, ContagionStory, Signal, Story, StoryMention, Verdict
 from listening.models.sources import Import, ImportPart, ImportStage, Query, Source, SourceHealth, SourceKind
 
@@ -25,11 +26,14 @@ __all__ = [
     "MoodCorrection",
     "MoodLabel",
     "Query",
+    "SearchDay",
     "Signal",
     "Source",
     "SourceHealth",
     "SourceKind",
     "Story",
     "StoryMention",
+    "Term",
     "Verdict",
+    "Word",
 ]
