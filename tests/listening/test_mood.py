@@ -56,7 +56,7 @@ def test_the_scorer_is_made_once_and_names_itself() -> None:
     assert scorer("vader") is scorer("vader")
     assert scorer("vader").name == "vader"
     assert scorer("vader").version.startswith("3.")
-    with pytest.raises(UnknownScorer, match="there are: vader"):
+    with pytest.raises(UnknownScorer, match="there are: linear, vader"):
         scorer("oracle")
 
 
