@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,15 +10,17 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max, Sum
 
 from core.refusals import Invalid
 from listening.detector.volume import band
 from listening.models import Band, Bucket, Mention
+from listening.partitions import first_id
 from listening.terms import count_terms, top_terms
 
-# The detector's bin. All instants below lie on the UTC clock.
+# The bin of bands and charts; the detector looks by the minute. All instants below lie on the UTC clock.
 BIN: Final = timedelta(minutes=5)
+MINUTE: Final = timedelta(minutes=1)
 # What is older than this has settled: the detector learns it for good, and no alarm is raised for it any more.
 SETTLES_AFTER: Final = timedelta(hours=2)
 # As far back as a brand's normal is learned from.
@@ -38,21 +41,30 @@ _BAND_SD: Final = 3.92
 
 
 def start_of_bin(instant: datetime) -> datetime:
-    """The start of the detector's bin that an instant lies in."""
+    """The start of the five minutes that an instant lies in."""
     return start_of_step(instant, BIN)
+
+
+def start_of_minute(instant: datetime) -> datetime:
+    return start_of_step(instant, MINUTE)
 
 
 def start_of_step(instant: datetime, step: timedelta) -> datetime:
     return EPOCH + (instant - EPOCH) // step * step
 
 
-Minute = tuple[datetime, int, int, int, int]
+# The minute; volume, negative, reach, authors, loudest, watched.
+Minute = tuple[datetime, int, int, int, int, int, int]
 
 
 def minutes_between(brand_id: UUID, start: datetime, end: datetime) -> list[Minute]:
-    """(minute, volume, negative, reach, authors) of each minute from `start` until before `end` that held anything."""
+    """Each minute from `start` until before `end` that held anything, over all sources and languages of the brand."""
     rows = Bucket.objects.filter(brand_id=brand_id, minute__gte=start, minute__lt=end).order_by("minute")
-    return list(rows.values_list("minute", "volume", "negative", "reach", "authors"))
+    said = rows.values("minute").annotate(
+        all=Sum("volume"), bad=Sum("negative"), far=Sum("reach"), who=Sum("authors"), loud=Max("loudest"),
+        words=Sum("watched"),
+    )  # fmt: skip
+    return list(said.values_list("minute", "all", "bad", "far", "who", "loud", "words"))
 
 
 def first_minute(brand_id: UUID, *, since: datetime) -> datetime | None:
@@ -130,7 +142,11 @@ def _joined(bins: Sequence[Band], width: timedelta) -> tuple[float, ...]:
     if width == BIN:
         return bins[0].expected, bins[0].low, bins[0].high, bins[0].negative_share
     total = sum(bin_.expected for bin_ in bins)
-    dispersion = sum(_dispersion(bin_) * bin_.expected for bin_ in bins) / total if total else 0.0
+    dispersion = (
+        sum(over_dispersion(bin_.expected, bin_.low, bin_.high) * bin_.expected for bin_ in bins) / total
+        if total
+        else 0.0
+    )
     # A step that is not yet whole is judged by what it will hold.
     expected = total * (width / BIN) / len(bins)
     low, high = band(expected, dispersion) if expected else (0.0, 0.0)
@@ -138,47 +154,103 @@ def _joined(bins: Sequence[Band], width: timedelta) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in (expected, low, high, share))
 
 
-def _dispersion(bin_: Band) -> float:
-    """The over-dispersion that the width of a stored band speaks of."""
-    if not bin_.expected:
+def over_dispersion(expected: float, low: float, high: float) -> float:
+    """The over-dispersion that the width of a band speaks of."""
+    if not expected:
         return 0.0
-    variance: float = ((bin_.high - bin_.low) / _BAND_SD) ** 2
-    over: float = (variance - bin_.expected) / bin_.expected**2
+    variance: float = ((high - low) / _BAND_SD) ** 2
+    over: float = (variance - expected) / expected**2
     return max(over, 0.0)
 
 
-def made_of(brand_id: UUID, *, start: datetime, end: datetime) -> dict[str, Any]:
-    """What the mentions of a window are, as JSON values: terms that stand out, samples, languages, authors.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is needed of a mention to tell what a window is made of."""
 
-    Samples are ids of mentions: the first ones, then those with the most followers, negative ones before others.
+    id: UUID
+    posted_at: datetime
+    text: str
+    author: str
+    followers: int
+    negative: bool
+    language: str
+    country: str
+    network: str
+    source_id: UUID
+    repost: bool
+
+
+def said_between(brand_id: UUID, start: datetime, end: datetime) -> list[Said]:
+    """The newest two thousand mentions of a window, oldest first, without those that are gone."""
+    rows = _window(brand_id, start, end).filter(deleted_at=None, erased_at=None).order_by("-id")
+    found = rows.values_list(
+        "id", "posted_at", "text", "author_handle", "author_followers", "mood", "language", "country", "network",
+        "source_id", "kind",
+    )[:MOST_TEXTS]  # fmt: skip
+    return [
+        Said(
+            id=row[0], posted_at=row[1], text=row[2], author=row[3], followers=row[4], negative=row[5] == "negative",
+            language=row[6], country=row[7], network=row[8], source_id=row[9], repost=row[10] == "repost",
+        )
+        for row in reversed(found)
+    ]  # fmt: skip
+
+
+def normal_terms(brand_id: UUID, *, before: datetime) -> Counter[str]:
+    """The terms of the brand's newest two thousand mentions before an instant."""
+    rows = _window(brand_id, before - HORIZON, before).order_by("-id")
+    return count_terms(rows.values_list("text", flat=True)[:MOST_TEXTS])
+
+
+def _window(brand_id: UUID, start: datetime, end: datetime) -> Any:
+    # The ids are what the partitions and the index know; the time is what was said.
+    return Mention.objects.filter(
+        brand_id=brand_id, id__gte=first_id(start), id__lt=first_id(end), posted_at__gte=start, posted_at__lt=end
+    )
+
+
+def made_of(brand_id: UUID, *, start: datetime, end: datetime, told: Sequence[UUID] = ()) -> dict[str, Any]:
+    """What the mentions of a window are, as JSON values: terms that stand out, first, typical and loudest mentions,
+    negative ones, and how they spread over networks, languages, countries and authors.
+
+    Mentions are told by their ids: what somebody said, and who, is read where it can be erased. `told` are the ids of
+    the mentions nearest to the centre of the story, if it has one.
     """
-    window = Mention.objects.filter(brand_id=brand_id, posted_at__gte=start, posted_at__lt=end)
-    before = Mention.objects.filter(brand_id=brand_id, posted_at__gte=start - HORIZON, posted_at__lt=start)
-    now_texts = window.order_by("-posted_at", "-id").values_list("text", flat=True)[:MOST_TEXTS]
-    normal_texts = before.order_by("-posted_at", "-id").values_list("text", flat=True)[:MOST_TEXTS]
-    terms = top_terms(now_texts, count_terms(normal_texts), MOST_TERMS)
-    first = window.order_by("posted_at", "id").values_list("pk", flat=True)[:2]
-    loud = window.order_by("-author_followers", "-id")
-    negative = loud.filter(mood="negative").values_list("pk", flat=True)[:MOST_SAMPLES]
-    others = loud.exclude(mood="negative").values_list("pk", flat=True)[:MOST_SAMPLES]
-    languages = window.values_list("language").annotate(count=Count("pk")).order_by("-count", "language")
-    by_author = list(window.values_list("author_handle").annotate(count=Count("pk")).order_by("-count"))
-    total = sum(count for _, count in by_author)
-    # Those without a handle are each their own author, as in the buckets.
-    named = [count for handle, count in by_author if handle]
-    unnamed = total - sum(named)
+    window = _window(brand_id, start, end)
+    said = said_between(brand_id, start, end)
+    terms = top_terms((one.text for one in said), normal_terms(brand_id, before=start), MOST_TERMS)
+    first = [one.id for one in sorted(said, key=lambda one: one.id)[:MOST_SAMPLES]]
+    loud = sorted(said, key=lambda one: (-one.followers, one.id))
+    angry = [one.id for one in loud if one.negative][:MOST_SAMPLES]
+    loudest = [one.id for one in loud][:MOST_SAMPLES]
+    by_author = window.values_list("author_handle").annotate(count=Count("pk")).order_by("-count")
+    counted = dict(by_author)
+    unnamed = counted.pop("", 0)
+    total = sum(counted.values()) + unnamed
     return {
         "terms": [
             {"term": term.term, "count": term.count, "expected": term.expected, "z": round(term.z, 1)} for term in terms
         ],
-        "sample_mention_ids": _first_distinct([*first, *negative, *others], MOST_SAMPLES),
-        "languages": dict(list(languages)[:12]),
+        "sample_mention_ids": _first_distinct([*first[:2], *told, *angry, *loudest], MOST_SAMPLES),
+        "first_mention_ids": _first_distinct(first, MOST_SAMPLES),
+        "representative_mention_ids": _first_distinct([*told, *angry], MOST_SAMPLES),
+        "loudest_mention_ids": _first_distinct(loudest, MOST_SAMPLES),
+        "languages": spread_of(window, "language"),
+        "networks": spread_of(window, "network"),
+        "countries": spread_of(window, "country"),
+        # Those without a handle are each their own author, as in the buckets.
         "authors": {
-            "distinct": len(named) + unnamed,
-            "share_of_loudest": round(max([*named, min(unnamed, 1)]) / total, 3) if total else 0.0,
+            "distinct": len(counted) + unnamed,
+            "share_of_loudest": round(max([*counted.values(), min(unnamed, 1)]) / total, 3) if total else 0.0,
         },
         "mentions": total,
     }
+
+
+def spread_of(window: Any, column: str) -> dict[str, int]:
+    """How many mentions of a window each value of a column has, the twelve commonest; what is not known is left out."""
+    rows = window.exclude(**{column: ""}).values_list(column).annotate(count=Count("pk")).order_by("-count", column)
+    return dict(rows[:12])
 
 
 def _first_distinct(ids: Iterable[UUID], most: int) -> list[str]:

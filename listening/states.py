@@ -22,7 +22,7 @@ class SignalKind(TextChoices):
     VOLUME = "volume", "More mentions than normal"
     MOOD = "mood", "A more negative mood than normal"
     VELOCITY = "velocity", "Growing faster than normal"
-    AUTHOR = "author", "An influential author"
+    INFLUENCE = "influence", "An influential author"
     WATCHED = "watched", "Watched terms"
     SPREAD = "spread", "Spreading over networks, languages or countries"
     COPIES = "copies", "Coordinated copies"

@@ -19,6 +19,7 @@ from core.ids import uuid7
 from core.wall import standing_agency
 from incidents.models import Incident
 from ledger.actions import record
+from listening.actions.stories import Telling, tell_story
 from listening.detector import (
     Buckets,
     Reading,
@@ -35,30 +36,37 @@ from listening.models import DetectorState, Signal
 from listening.queries import (
     BIN,
     HORIZON,
+    MINUTE,
     SETTLES_AFTER,
     Minute,
     first_minute,
     made_of,
     minutes_between,
+    said_between,
     start_of_bin,
+    start_of_minute,
 )
 from listening.readings import (
-    alarms_for,
-    departs,
+    WITHOUT_A_CROWD,
     explanation,
+    fives,
     gravity_of,
     headline,
     hint_of,
+    leading,
     observed,
     severity_of,
     window_of,
 )
-from listening.states import UNDECIDED, SignalKind, SignalStage
+from listening.states import UNDECIDED, SignalStage
 from tenants.models import Brand
 
 CAUSE: Final = "listening.signal"
 SETTINGS: Final = Settings()
-MINUTE: Final = timedelta(minutes=1)
+# Signals older than this say nothing about what happens now.
+REMEMBERED: Final = timedelta(days=35)
+# A story that was not heard of yet is a signal of its own when it has so many mentions.
+NEW_STORY_FROM: Final = 10
 # A brand of which nothing was heard for so long was not listened to: the silence teaches nothing.
 DEAF_AFTER: Final = timedelta(days=2)
 # A new alarm after so much quiet is another storm, and whoever took the last page must hear of it.
@@ -81,10 +89,10 @@ SELECT new.id, %s, %s, new.starts_at, %s, new.expected, new.low, new.high, new.n
 
 @transaction.atomic
 def detect_signals(*, brand_id: UUID, by: Actor, at: datetime) -> list[Signal]:
-    """Judge every whole bin until `at`; raise a signal and its page where one alarms, or let the standing one grow.
+    """Judge every whole minute until `at`; raise a signal and its page where one alarms, or let the standing one grow.
 
-    Bins of the last two hours are judged anew each time, from a state that stands before them, so that mentions which
-    arrive late or in another order lead to the same signals. Returns the signals that were raised.
+    Minutes of the last two hours are judged anew each time, from a state that stands before them, so that mentions
+    which arrive late or in another order lead to the same signals. Returns the signals that were raised.
     """
     memory = _remembered(brand_id)
     return _look(memory, Brand.objects.found(brand_id), by=by, at=at)
@@ -106,12 +114,13 @@ def _remembered(brand_id: UUID) -> DetectorState:
 
 
 def _look(memory: DetectorState, brand: Brand, *, by: Actor, at: datetime) -> list[Signal]:
-    end = start_of_bin(at)
+    end = start_of_minute(at)
     state, start = _stand(memory, brand, end)
     if start is None or start >= end:
         return []
     minutes = minutes_between(brand.pk, start, end)
-    settled_to = max(start, end - SETTLES_AFTER)
+    # In steps, so that the state is written once for each and not once a minute.
+    settled_to = max(start, start_of_bin(end - SETTLES_AFTER))
     old = [row for row in minutes if row[0] < settled_to]
     state, settled = _through(state, old, start, settled_to, heard_to=memory.heard_to)
     if old:
@@ -123,8 +132,8 @@ def _look(memory: DetectorState, brand: Brand, *, by: Actor, at: datetime) -> li
     memory.save(update_fields=["state", "settled_to", "heard_to", "evaluated_to"])
     _keep_bands(brand.pk, [*settled, *recent])
     failpoint("listening.before_raise")
-    raised = [_answer(kind, recent, brand, by=by, at=at) for kind in SignalKind]
-    return [signal for signal in raised if signal is not None]
+    raised = _answer(recent, brand, by=by, at=at)
+    return [] if raised is None else [raised]
 
 
 def _stand(memory: DetectorState, brand: Brand, end: datetime) -> tuple[State, datetime | None]:
@@ -138,7 +147,7 @@ def _stand(memory: DetectorState, brand: Brand, end: datetime) -> tuple[State, d
             return state, memory.settled_to
     memory.heard_to = None
     first = first_minute(brand.pk, since=end - HORIZON)
-    return new_state(zone=brand.time_zone), None if first is None else start_of_bin(first)
+    return new_state(zone=brand.time_zone, bin_minutes=1), None if first is None else start_of_bin(first)
 
 
 def _through(
@@ -175,61 +184,97 @@ def _listened(
 
 
 def _buckets(minutes: Sequence[Minute], start: datetime, end: datetime) -> Buckets:
-    counts = np.zeros((4, (end - start) // MINUTE), dtype=np.int64)
-    for minute, *four in minutes:
-        counts[:, (minute - start) // MINUTE] = four
+    counts = np.zeros((6, (end - start) // MINUTE), dtype=np.int64)
+    for minute, *six in minutes:
+        counts[:, (minute - start) // MINUTE] = six
     return Buckets(start, *counts)
 
 
 def _keep_bands(brand_id: UUID, readings: Sequence[Reading]) -> None:
-    """Keep what was expected of each bin, for charts."""
-    if not readings:
+    """Keep what was expected of each whole five minutes, for charts."""
+    whole = [five for five in fives(readings) if five.whole]
+    if not whole:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             KEEP_BANDS,
             [
-                standing_agency(), brand_id, BIN // MINUTE, [uuid7() for _ in readings],
-                [reading.at - BIN for reading in readings], [reading.expected for reading in readings],
-                [reading.low for reading in readings], [reading.high for reading in readings],
-                [reading.negative_share_normal for reading in readings],
+                standing_agency(), brand_id, BIN // MINUTE, [uuid7() for _ in whole],
+                [five.starts_at for five in whole], [five.expected for five in whole],
+                [five.low for five in whole], [five.high for five in whole],
+                [five.negative_share for five in whole],
             ],
         )  # fmt: skip
 
 
-def _answer(kind: SignalKind, recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime) -> Signal | None:
-    """Let the standing signal of this kind grow, or raise a new one; returns it when it is new."""
-    departing = _departing(recent, kind)
+def _answer(recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime) -> Signal | None:
+    """Let the signal of the story that carries the departure grow, or raise a new one; returns it when it is new.
+
+    A brand has one open signal of a story. What has no story of its own, because many voices say many things, belongs
+    to the signal that stands; and a signal that began so takes the first story that comes out of it.
+    """
+    departing = [reading for reading in recent if reading.findings]
     if not departing:
         return None
-    last: Signal | None = (
-        Signal.objects.filter(brand_id=brand.pk, kind=kind)
-        .order_by("-raised_at")
+    signals = list(
+        Signal.objects.filter(brand_id=brand.pk, seen_at__gte=at - REMEMBERED)
+        .order_by("-raised_at", "-id")
         .select_for_update(of=("self",), no_key=True)
-        .first()
     )
-    if last is not None and _stands(last):
-        _grow(last, recent, brand, by=by, at=at)
+    standing = [signal for signal in signals if _stands(signal)]
+    telling = _telling(departing, brand)
+    story_id = None if telling.story is None else telling.story.pk
+    same = next((signal for signal in standing if signal.story_id == story_id), None)
+    if same is None and standing and (story_id is None or _takes_the_story(standing[0], departing)):
+        same = standing[0]
+        same.story = telling.story or same.story
+    if same is not None:
+        _grow(same, recent, telling, brand, by=by, at=at)
         return None
-    # What people have decided on stays decided, however late the mentions came that changed its bins.
-    fresh = [
-        reading for reading in departing if alarms_for(reading, kind) and (last is None or reading.at > last.seen_at)
-    ]
-    return _raise(kind, fresh[0], recent, brand, by=by, at=at) if fresh else None
+    # What people have decided on stays decided, however late the mentions came that changed its minutes.
+    decided_to = max((signal.seen_at for signal in signals), default=None)
+    fresh = [reading for reading in departing if reading.alarm and (decided_to is None or reading.at > decided_to)]
+    if not fresh and _is_news(telling, signals):
+        fresh = departing[-1:]
+    return _raise(fresh[0], recent, telling, brand, by=by, at=at) if fresh else None
 
 
-def _departing(recent: Sequence[Reading], kind: SignalKind) -> list[Reading]:
-    return [reading for reading in recent if departs(reading, kind, SETTINGS.alarm_score)]
+def _telling(departing: Sequence[Reading], brand: Brand) -> Telling:
+    """What the mentions tell that depart now: those of the newest departure, from the first minute of its window."""
+    start, end = window_of(departing[-1])
+    return tell_story(brand_id=brand.pk, said=said_between(brand.pk, start, end), start=start)
 
 
-def _worst(departing: Sequence[Reading], kind: SignalKind) -> Reading:
-    """The gravest, and of equals the first, which a signal that is told bin by bin heard of first."""
-    return max(departing, key=lambda reading: gravity_of(reading, kind))
+def _takes_the_story(signal: Signal, departing: Sequence[Reading]) -> bool:
+    """Whether a story that came out of a departure is that of a signal which began without one."""
+    return signal.story_id is None and window_of(departing[0])[0] <= signal.seen_at
 
 
-def _explained(worst: Reading, recent: Sequence[Reading], kind: SignalKind, brand: Brand) -> dict[str, Any]:
-    start, end = window_of(worst, kind)
-    return explanation(worst, recent, kind, made_of(brand.pk, start=start, end=end))
+def _is_news(telling: Telling, signals: Sequence[Signal]) -> bool:
+    """Whether a departure that people know of is told by another story by now."""
+    return (
+        telling.story is not None
+        and telling.mentions >= NEW_STORY_FROM
+        and all(signal.story_id != telling.story.pk for signal in signals)
+    )
+
+
+def _worst(departing: Sequence[Reading]) -> Reading:
+    """The gravest, and of equals the first, which a signal that is told minute by minute heard of first."""
+    return max(departing, key=gravity_of)
+
+
+def _explained(worst: Reading, recent: Sequence[Reading], telling: Telling, brand: Brand) -> dict[str, Any]:
+    start, end = window_of(worst)
+    made = made_of(brand.pk, start=start, end=end, told=telling.centre)
+    made["story"] = None if telling.story is None else {"id": str(telling.story.pk), "mentions": telling.mentions}
+    return explanation(worst, recent, made, telling.copied)
+
+
+def _hint(worst: Reading, told: dict[str, Any]) -> int:
+    """The detector's hint, less where no crowd speaks."""
+    hint = hint_of(worst)
+    return hint if told["crowd"]["organic"] else max(1, hint - WITHOUT_A_CROWD)
 
 
 def _stands(signal: Signal) -> bool:
@@ -242,23 +287,27 @@ def _stands(signal: Signal) -> bool:
 
 
 def _raise(
-    kind: SignalKind, first: Reading, recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime
+    first: Reading, recent: Sequence[Reading], telling: Telling, brand: Brand, *, by: Actor, at: datetime
 ) -> Signal:
-    departing = [reading for reading in _departing(recent, kind) if reading.at >= first.at]
-    worst = _worst(departing, kind)
-    hint, severity = hint_of(worst), severity_of(hint_of(worst))
-    start, end = window_of(first, kind)[0], departing[-1].at
+    departing = [reading for reading in recent if reading.findings and reading.at >= first.at]
+    worst = _worst(departing)
+    told = _explained(worst, recent, telling, brand)
+    hint = _hint(worst, told)
+    severity = severity_of(hint)
+    kind = leading(first).kind
     signal = Signal(
         id=uuid7(),
         brand_id=brand.pk,
+        story=telling.story,
         kind=kind,
+        kinds=_kinds(departing),
         severity_hint=hint,
-        starts_at=start,
+        starts_at=window_of(first)[0],
         alarmed_at=first.at,
-        seen_at=end,
+        seen_at=departing[-1].at,
         raised_at=at,
         review_due_at=at + REVIEW_WITHIN[severity],
-        explanation=_explained(worst, recent, kind, brand),
+        explanation=told,
     )
     # While a crisis team works on a brand's storm, its other signs are for the list and wake nobody.
     if not Incident.objects.all().open().filter(brand_id=brand.pk, cause_kind=CAUSE).exists():
@@ -267,44 +316,46 @@ def _raise(
             cause_kind=CAUSE,
             cause_id=signal.pk,
             severity=severity,
-            headline=headline(brand.name, worst, kind),
+            headline=headline(brand.name, worst),
             by=by,
             at=at,
         )
     signal.save(force_insert=True)
-    count, normal = observed(worst, kind)
+    count, normal = observed(leading(worst))
     record(
         "signal.raised",
         on=signal,
         by=by,
         at=at,
-        kind=kind.value,
+        kind=kind,
         severity_hint=hint,
         observed=count,
         expected=normal,
-        starts_at=start,
+        starts_at=signal.starts_at,
     )
     return signal
 
 
-def _grow(signal: Signal, recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime) -> None:
-    """Follow the departure: how long it lasts, and, where it got worse, what it is now."""
-    kind = SignalKind(signal.kind)
-    departing = _departing(recent, kind)
-    worst = _worst(departing, kind)
-    again = [reading.at for reading in departing if alarms_for(reading, kind) and reading.at > signal.seen_at]
+def _grow(
+    signal: Signal, recent: Sequence[Reading], telling: Telling, brand: Brand, *, by: Actor, at: datetime
+) -> None:
+    """Follow the departure: how long it lasts, what speaks, and, where it got worse, what it is now."""
+    departing = [reading for reading in recent if reading.findings]
+    worst = _worst(departing)
+    again = [reading.at for reading in departing if reading.alarm and reading.at > signal.seen_at]
     if again and again[0] - signal.seen_at > CALM_AFTER and signal.page_id is not None:
         _wake_again(signal, by=by, at=at)
     signal.alarmed_at = max([signal.alarmed_at, *again])
     signal.seen_at = max(signal.seen_at, departing[-1].at)
-    grew = hint_of(worst) > signal.severity_hint
-    if gravity_of(worst, kind) > (signal.severity_hint, signal.explanation["score"]):
-        signal.severity_hint = hint_of(worst)
-        signal.explanation = _explained(worst, recent, kind, brand)
+    signal.kinds = sorted({*signal.kinds, *_kinds(departing)})
+    before = signal.severity_hint
+    if gravity_of(worst) > (signal.explanation["severity_hint"], signal.explanation["score"]):
+        signal.explanation = _explained(worst, recent, telling, brand)
+        signal.severity_hint = max(before, _hint(worst, signal.explanation))
     # Measurements make no new version: whoever is deciding has seen the signal, and the storm does not wait.
-    signal.save(update_fields=["alarmed_at", "seen_at", "severity_hint", "explanation"])
-    if grew:
-        count, normal = observed(worst, kind)
+    signal.save(update_fields=["story", "kinds", "alarmed_at", "seen_at", "severity_hint", "explanation"])
+    if signal.severity_hint > before:
+        count, normal = observed(leading(worst))
         record(
             "signal.grew",
             on=signal,
@@ -314,6 +365,10 @@ def _grow(signal: Signal, recent: Sequence[Reading], brand: Brand, *, by: Actor,
             observed=count,
             expected=normal,
         )
+
+
+def _kinds(departing: Sequence[Reading]) -> list[str]:
+    return sorted({found.kind for reading in departing for found in reading.findings})
 
 
 def _wake_again(signal: Signal, *, by: Actor, at: datetime) -> None:

@@ -16,10 +16,10 @@ from django.db import connection, transaction
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import Refusal
-from core.wall import standing_agency
-from jobs.actions import Wish, later_many
+from jobs.actions import later_many
 from ledger.actions import record
 from listening.actions.count import Tallies, Tally, count, minute_at, tally
+from listening.actions.look import looks
 from listening.actions.mood import reader_for
 from listening.actions.read_again import wish_second_reading
 from listening.actions.redact import redact, remember_gone
@@ -29,12 +29,7 @@ from listening.models import ListeningSettings, Source
 from listening.mood import Guarded, Mood, readable
 from listening.mood.seam import CLIP_AT
 from listening.partitions import key_digits, make_partitions, milliseconds
-from listening.queries import BIN, SETTLES_AFTER, start_of_bin
 
-# Deliveries are made while the clock runs on: what is nearly settled counts as settled.
-NEARLY: Final = timedelta(minutes=10)
-# A live bin is judged a moment after it is over, when its last mentions are in.
-GRACE: Final = timedelta(seconds=5)
 # As long are mentions kept of a brand that has not said otherwise.
 KEPT_FOR: Final = timedelta(days=395)
 A_MINUTE: Final = 60_000
@@ -284,27 +279,8 @@ def _tell(batch: Batch, counts: Counts, *, by: Actor) -> None:
     # After the event, against the custom: writing the job may wait for a detector that is about to finish, and that
     # detector may be waiting for the agency's head.
     if minutes:
-        looks = _looks(batch.source, {start_of_bin(minute) for minute in minutes}, at=batch.at)
-        later_many([*looks, *wish_second_reading(batch.source.brand_id, at=batch.at)])
-
-
-def _looks(source: Source, bins: set[datetime], *, at: datetime) -> list[Wish]:
-    brand = str(source.brand_id)
-
-    def wish(handler: str, *, key: str, due: datetime) -> Wish:
-        return Wish(handler, key=key, agency_id=standing_agency(), at=due, args={"brand_id": brand})
-
-    wishes = []
-    if min(bins) < at - SETTLES_AFTER + NEARLY:
-        wishes.append(wish("listening.relearn", key=brand, due=at))
-    elif min(bins) + BIN <= at:
-        wishes.append(wish("listening.detect", key=brand, due=at))
-    wishes += [
-        wish("listening.detect", key=f"{brand}@{start.isoformat()}", due=start + BIN + GRACE)
-        for start in sorted(bins)
-        if start + BIN > at
-    ]
-    return wishes
+        wishes = looks(batch.source.brand_id, minutes, at=batch.at)
+        later_many([*wishes, *wish_second_reading(batch.source.brand_id, at=batch.at)])
 
 
 def _moods(batch: Batch, items: Iterable[Item]) -> list[Mood]:

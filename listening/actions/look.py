@@ -1,0 +1,41 @@
+"""When the detector is to look at a brand: as soon as a minute is over, and again when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from core.wall import standing_agency
+from jobs.actions import Wish
+from listening.queries import MINUTE, SETTLES_AFTER, start_of_minute
+
+# Deliveries are made while the clock runs on: what is nearly settled counts as settled.
+NEARLY: Final = timedelta(minutes=10)
+# A minute is judged a moment after it is over, when its last mentions are in.
+GRACE: Final = timedelta(seconds=5)
+
+
+def looks(brand_id: UUID, minutes: Collection[datetime], *, at: datetime) -> list[Wish]:
+    """The jobs that follow when some minutes of a brand have changed: now for what is over, later for what is not.
+
+    A job that waits already is the same job: a storm makes one a minute, and not one for each delivery.
+    """
+    first = start_of_minute(min(minutes))
+    brand = str(brand_id)
+
+    def wish(handler: str, *, key: str, due: datetime) -> Wish:
+        return Wish(handler, key=key, agency_id=standing_agency(), at=due, args={"brand_id": brand})
+
+    wishes = []
+    if first < at - SETTLES_AFTER + NEARLY:
+        wishes.append(wish("listening.relearn", key=brand, due=at))
+    elif first + MINUTE <= at:
+        wishes.append(wish("listening.detect", key=brand, due=at))
+    wishes += [
+        wish("listening.detect", key=f"{brand}@{start.isoformat()}", due=start + MINUTE + GRACE)
+        for start in sorted({start_of_minute(minute) for minute in minutes})
+        if start + MINUTE > at
+    ]
+    return wishes
