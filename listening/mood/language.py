@@ -90,11 +90,14 @@ def guess_language(text: str) -> str:
 def points_of(word: str) -> tuple[int, ...]:
     """What a word in small letters says about the language of its text: one number for each of WIDTH columns."""
     points = [0] * WIDTH
-    for script, letters in _LETTERS_OF.items():
-        points[_COLUMNS[script]] = len(letters.findall(word))
-    for letter in set(word):
-        if (language := _TELLING_LETTERS.get(letter)) is not None:
-            points[_COLUMNS[language]] += _WHOLE
+    if word.isascii() and word.isalpha():
+        points[_COLUMNS["latin"]] = len(word)
+    else:
+        for script, letters in _LETTERS_OF.items():
+            points[_COLUMNS[script]] = len(letters.findall(word))
+        for letter in set(word):
+            if (language := _TELLING_LETTERS.get(letter)) is not None:
+                points[_COLUMNS[language]] += _WHOLE
     languages = _LANGUAGES_OF_WORD.get(word.translate(_APOSTROPHES), ())
     for language in languages:
         # A word that several languages share tells little about each of them.

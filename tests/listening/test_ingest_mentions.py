@@ -47,7 +47,7 @@ def test_a_batch_is_stored_scored_and_counted(bo: Person, source: Source) -> Non
     assert (first.brand_id, first.agency_id) == (source.brand_id, source.agency_id)
     assert [m.mood for m in (first, second, third)] == ["negative", "positive", "neutral"]
     assert first.mood_negative + first.mood_neutral + first.mood_positive == pytest.approx(1, abs=1e-5)
-    assert first.scorer.startswith("vader/")
+    assert first.scorer.startswith("linear/")
     assert (first.author_handle, first.author_name, first.author_followers) == ("person0", "Person 0", 100)
     assert (first.posted_at, first.kind, first.language, first.clipped) == (NOON, "post", "en", False)
     assert buckets_of(source) == [(NOON, 3, 1, 303, 3)]

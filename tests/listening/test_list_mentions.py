@@ -53,7 +53,7 @@ def test_a_mention_shows_what_was_said_and_how_it_was_read(lea: Person, source: 
     }
     assert item["author"] == {"handle": "person11", "name": "Person 11", "followers": 111}
     assert item["mood"]["label"] == "neutral"
-    assert item["mood"]["scorer"].startswith("vader/")
+    assert item["mood"]["scorer"].startswith("linear/")
     assert sum(item["mood"][side] for side in ("negative", "neutral", "positive")) == pytest.approx(1, abs=1e-5)
     assert lea.get(f"mentions/{item['id']}").body == item
 
