@@ -1,6 +1,7 @@
 """Every write of listening, by subject."""
 
 from listening.actions.detect import detect_signals, relearn_normal
+from listening.actions.imports import cancel_import, start_import
 from listening.actions.ingest import Counts, ingest_mentions
 from listening.actions.review import activate_signal, dismiss_signal, handle_signal, watch_signal
 from listening.actions.sources import (
@@ -18,6 +19,7 @@ __all__ = [
     "activate_signal",
     "add_source",
     "ask_source",
+    "cancel_import",
     "change_source",
     "detect_signals",
     "dismiss_signal",
@@ -28,5 +30,6 @@ __all__ = [
     "relearn_normal",
     "resume_source",
     "rotate_secret",
+    "start_import",
     "watch_signal",
 ]

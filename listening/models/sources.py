@@ -135,7 +135,9 @@ class Import(TenantRow):
     new = models.PositiveIntegerField(default=0)
     known = models.PositiveIntegerField(default=0)
     edited = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0, db_default=0)
     unmatched = models.PositiveIntegerField(default=0)
+    expired = models.PositiveIntegerField(default=0, db_default=0)
     bad = models.PositiveIntegerField(default=0)
     errors = models.JSONField(default=list, blank=True)  # the first hundred: row, field, code, detail
     created_at = models.DateTimeField()

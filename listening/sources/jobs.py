@@ -11,6 +11,7 @@ from core.failpoints import failpoint
 from core.wall import inside
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
+from listening.actions.imports import READ, give_up_lost_imports, read_import_part
 from listening.actions.polls import SOURCES, note_failure, store_fetched, watch_sources
 from listening.actions.sources import POLL
 from listening.models import Source
@@ -39,9 +40,15 @@ def poll(run: Run) -> None:
         store_fetched(source_id=source_id, cursor_was=what.cursor, fetched=fetched, by=SOURCES, at=run.at)
 
 
+@job(READ, queue="bulk", semantics="at_least_once", max_attempts=8, lease=120)
+def read_import(run: Run) -> None:
+    read_import_part(import_id=UUID(run.args["import_id"]), by=SOURCES, at=run.at)
+
+
 @in_rounds("listening.watch_sources", every=timedelta(minutes=1), queue="bulk", lease=60)
 def watch(run: Run) -> None:
     watch_sources(by=SOURCES, at=run.at)
+    give_up_lost_imports(by=SOURCES, at=run.at)
 
 
 def _asked(run: Run, source_id: UUID, *, seconds: float) -> tuple[str, Asked] | None:
