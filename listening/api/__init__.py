@@ -1,5 +1,6 @@
 """Listening over HTTP: sources, mentions and their delivery, volumes, signals."""
 
+from listening.api.imports import Imports
 from listening.api.ingest import Ingest
 from listening.api.mentions import Mentions, Volumes
 from listening.api.mood import Lexicons, MoodCorrections
@@ -8,6 +9,7 @@ from listening.api.sources import Sources
 
 routes = [
     ("sources", Sources, "source"),
+    ("imports", Imports, "import"),
     ("ingest/mentions", Ingest, "ingest-mentions"),
     ("mentions", Mentions, "mention"),
     ("mood-corrections", MoodCorrections, "mood-correction"),
@@ -16,4 +18,4 @@ routes = [
     ("signals", Signals, "signal"),
 ]
 
-__all__ = ["Ingest", "Lexicons", "Mentions", "MoodCorrections", "Signals", "Sources", "Volumes", "routes"]
+__all__ = ["Imports", "Ingest", "Lexicons", "Mentions", "MoodCorrections", "Signals", "Sources", "Volumes", "routes"]
