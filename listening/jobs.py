@@ -6,25 +6,33 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.actor import Actor
+from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from listening.actions import detect_signals, relearn_normal
+from listening.actions.erase import continue_erasure
 from listening.actions.index import index_words
 from listening.actions.mood import learn_lexicon
 from listening.actions.read_again import read_again
+from listening.actions.retention import purge_mentions, tend_partitions
 from listening.sources import jobs as source_jobs
 
 __all__ = [
     "detect",
+    "erase",
     "index_words_of_agency",
     "learn_lexicon_of_brand",
+    "purge_more",
+    "purge_of_agency",
     "read_contested_again",
     "relearn",
     "source_jobs",
+    "tend_partitions_of_all",
 ]
 
 DETECTOR = Actor.rule("detector")
 LEXICON = Actor.rule("lexicon")
+ERASER = Actor.rule("eraser")
 SECOND_TIER = Actor.rule("second_tier")
 
 
@@ -51,3 +59,29 @@ def read_contested_again(run: Run) -> None:
 @in_rounds("listening.index_words", every=timedelta(minutes=2), queue="bulk", lease=300)
 def index_words_of_agency(run: Run) -> None:
     index_words(at=run.at)
+
+
+@job("listening.erase", queue="bulk", semantics="at_least_once", max_attempts=10, lease=300)
+def erase(run: Run) -> None:
+    continue_erasure(erasure_id=UUID(run.args["erasure_id"]), by=ERASER, at=run.at)
+
+
+@in_rounds("listening.purge", every=timedelta(days=1), queue="bulk", lease=600)
+def purge_of_agency(run: Run) -> None:
+    _purge(run)
+    later("listening.tend_partitions", key="all", agency_id=None, at=run.at)
+
+
+@job("listening.purge_more", queue="bulk", semantics="at_least_once", max_attempts=8, lease=600)
+def purge_more(run: Run) -> None:
+    _purge(run)
+
+
+def _purge(run: Run) -> None:
+    if purge_mentions(at=run.at):
+        later("listening.purge_more", key=str(run.agency_id), agency_id=run.agency_id, at=run.at)
+
+
+@job("listening.tend_partitions", queue="bulk", semantics="at_least_once", max_attempts=8, lease=120)
+def tend_partitions_of_all(run: Run) -> None:
+    tend_partitions(at=run.at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -91,3 +92,27 @@ def _make(year: int, month: int) -> None:
             f'ALTER TABLE listening_mention ATTACH PARTITION "{name}" '
             f"FOR VALUES FROM ('{first_id(start)}') TO ('{first_id(end)}')"
         )
+
+
+PARTITIONS: Final = """
+SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
+  FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+ WHERE inhparent = 'listening_mention'::regclass ORDER BY child.relname
+"""
+_BOUND = re.compile(r" TO \('([0-9a-f-]{36})'\)\Z")
+
+
+def drop_partitions(*, before: UUID) -> list[str]:
+    """Drop the partitions that hold only ids less than `before`, whatever is in them; returns their names.
+
+    Asks for a lock that waits for every reader and keeps later ones waiting: not for long, or it gives up.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(PARTITIONS)
+        ends = [(name, _BOUND.search(bound)) for name, bound in cursor.fetchall()]
+        old = [name for name, end in ends if end is not None and UUID(end[1]) <= before]
+        if old:
+            cursor.execute("SELECT set_config('lock_timeout', '3s', true)")
+        for name in old:
+            cursor.execute(f'DROP TABLE "{name}"')
+    return old

@@ -9,12 +9,15 @@ from uuid import UUID
 from django.core import signing
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.cursors import SALT, KeysetPagination
 from core.http.shapes import Shape
-from listening.models import Mention, MentionKind, MoodLabel
+from core.refusals import NotFound
+from listening.actions.erase import erase_author, erase_mentions
+from listening.models import Erasure, Mention, MentionKind, MoodLabel
 from listening.partitions import first_id
 from listening.queries import STEPS, volume_series
 from listening.search import ONE_MS, find_mentions
@@ -22,6 +25,8 @@ from permissions import gate
 from permissions.needs import Need
 from permissions.viewset import HouseViewSet, ReadViews
 from tenants.models import Brand
+
+MOST_ERASED = 1_000
 
 
 class AuthorView(serializers.Serializer[Mention]):
@@ -77,12 +82,54 @@ class MentionFilter(Shape):
     )
 
 
+class ErasureShape(Shape):
+    """Whom or what to forget: an author, or mentions by their ids."""
+
+    author_handle = serializers.CharField(
+        max_length=200, required=False, help_text="With or without @; capital letters do not matter."
+    )
+    network = serializers.CharField(max_length=20, required=False, help_text="Else on every network.")
+    brand = serializers.UUIDField(required=False, help_text="Else on every brand of the agency.")
+    mentions = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=MOST_ERASED, required=False
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("mentions" in attrs) == ("author_handle" in attrs) or ("mentions" in attrs and len(attrs) > 1):
+            raise serializers.ValidationError(
+                "Name an author, with a network and a brand if you like, or mentions.", code="one_of_two"
+            )
+        return attrs
+
+
+class ErasureView(serializers.ModelSerializer[Erasure]):
+    class Meta:
+        model = Erasure
+        fields = ["id", "brand", "network", "erased", "requested_at", "finished_at"]
+
+
+class Erasures(ReadViews):
+    """Requests to be forgotten, and how far they have gone."""
+
+    sees = Need.BRANDS_CHANGE
+    needs: ClassVar[Any] = {"list": Need.BRANDS_CHANGE, "retrieve": Need.BRANDS_CHANGE}
+    keyset = ("-id",)
+    serializer_class = ErasureView
+
+    def rows(self) -> Any:
+        return Erasure.objects.all()
+
+
 @extend_schema_view(list=extend_schema(parameters=[MentionFilter]))
 class Mentions(ReadViews):
     """What was said, newest first; with `q`, what was said in these words."""
 
     sees = Need.MENTIONS_READ
-    needs: ClassVar[Any] = {"list": Need.MENTIONS_READ, "retrieve": Need.MENTIONS_READ}
+    needs: ClassVar[Any] = {
+        "list": Need.MENTIONS_READ,
+        "retrieve": Need.MENTIONS_READ,
+        "erase": Need.BRANDS_CHANGE,
+    }
     keyset = ("-id",)
     serializer_class = MentionView
     asks = MentionFilter
@@ -118,6 +165,33 @@ class Mentions(ReadViews):
             limit=limit,
         )
         return rows.filter(pk__in=found)
+
+    @extend_schema(request=ErasureShape, responses={200: ErasureView, 202: ErasureView})
+    @action(detail=False, methods=["post"])
+    def erase(self, _request: Request, **_: Any) -> Response:
+        """Forget mentions, or an author: text, author and address are emptied, counts stay.
+
+        200 for mentions, which are empty now; 202 for an author, whose mentions are gone through by a job: see
+        `erasures`. Delivered again, an erased mention stays empty. This cannot be undone.
+        """
+        wanted = self.read(ErasureShape)
+        if "mentions" in wanted:
+            rows = gate.visible(self.rows(), to=self.caller, need=Need.BRANDS_CHANGE)
+            ids = list(rows.filter(pk__in=wanted["mentions"]).values_list("pk", flat=True))
+            if len(ids) < len(set(wanted["mentions"])):
+                raise NotFound
+            return self.show(erase_mentions(mention_ids=ids, **self.told), ErasureView)
+        brand = None
+        if "brand" in wanted:
+            brand = self.named(Brand.objects.all(), wanted["brand"], field="brand", sees=Need.BRANDS_READ)
+        self.require(Need.BRANDS_CHANGE, brand)
+        erasure = erase_author(
+            brand_id=None if brand is None else brand.pk,
+            handle=wanted["author_handle"],
+            network=wanted.get("network", ""),
+            **self.told,
+        )
+        return self.show(erasure, ErasureView, status=202)
 
     def _cursor(self) -> UUID | None:
         """Where the page begins; the cursor has been checked by now."""

@@ -1,5 +1,6 @@
 """What is said about a brand, how much of it a minute, and the signals that follow."""
 
+from listening.models.erasures import Erasure
 from listening.models.mentions import Mention, MentionKey, MentionKind, MoodLabel
 from listening.models.mood import BrandLexicon, MoodCorrection
 from listening.models.normal import Backtest, Band, Bucket, DetectorState, ExpectedEvent, ListeningSettings
@@ -15,6 +16,7 @@ __all__ = [
     "Contagion",
     "ContagionStory",
     "DetectorState",
+    "Erasure",
     "ExpectedEvent",
     "Import",
     "ImportPart",

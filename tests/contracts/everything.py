@@ -26,7 +26,8 @@ LEFT_OUT = {
     "ledger.Event", "ledger.Head", "permissions.AgencyReach", "permissions.BrandReach", "permissions.IncidentReach",
     "permissions.Grant", "tenants.Seat", "tenants.Brand", "incidents.ReferenceCounter", "listening.Band",
     "listening.Bucket", "listening.DetectorState", "listening.Mention", "listening.MentionKey",
-    "listening.StoryMention", "listening.BrandLexicon", "core.IdempotentAnswer", "alerting.Alarm",
+    "listening.StoryMention", "listening.SearchDay", "listening.Term", "listening.Word",
+    "listening.BrandLexicon", "core.IdempotentAnswer", "alerting.Alarm",
     "permissions.Restriction", "permissions.DenyRule", "permissions.SeparationRule",
 }  # fmt: skip
 STAGE = {"name": "client", "role": "client_approver", "side": "client", "quorum": 1}
