@@ -113,7 +113,7 @@ def _learn_hours(state: State, learned: Floats, hoped: Floats, minutes: Integers
     ratio = np.log((learned + 0.5) / (hoped + 0.5))
     step = np.clip(ratio, -fixed.HOUR_STEP_MOST, fixed.HOUR_STEP_MOST)
     for knot, weight in ((before, share * (1.0 - after_share)), ((before + 1) % 24, share * after_share)):
-        gain = np.maximum(1.0 / (state.hours_seen[brands, knot] + 5.0), fixed.HOUR_GAIN_LEAST)
+        gain = np.maximum(1.0 / (state.hours_seen[brands, knot] + fixed.HOUR_PRIOR_DAYS), fixed.HOUR_GAIN_LEAST)
         moved = state.hours[brands, knot] + weight * gain * step
         state.hours[brands, knot] = np.clip(moved, -fixed.EFFECT_MOST, fixed.EFFECT_MOST)
         state.hours_seen[brands, knot] += weight

@@ -38,8 +38,9 @@ def remember(state: State, peaks: Floats, share: Floats) -> None:
     state.past_count *= keep
     state.past_excess *= keep
     state.past_days = state.past_days * keep + share[:, np.newaxis] / fixed.HOURS_A_DAY
-    departs = peaks > fixed.EPISODE_OPENS_AT
-    ended = ~departs & (state.past_peak > 0) & (share > 0)[:, np.newaxis]
+    judged = (share > 0)[:, np.newaxis]
+    departs = judged & (peaks > fixed.EPISODE_OPENS_AT)
+    ended = judged & ~departs & (state.past_peak > 0)
     state.past_count += ended
     state.past_excess += np.where(ended, state.past_peak - fixed.EPISODE_OPENS_AT, 0.0)
     state.past_peak = np.where(ended, 0.0, np.where(departs, np.maximum(state.past_peak, peaks), state.past_peak))

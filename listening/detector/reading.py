@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -116,46 +117,64 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SeverityPart:
-    """How one aspect adds to the severity hint: `points` out of `most`, from `value`."""
+    """How one aspect adds to the severity hint: `points` out of `most`, from `value`, and why in words."""
 
     name: str
     value: float
     points: float
     most: float
+    why: str
 
 
 # Rarity beyond about 20 000 years says nothing more; a finite number keeps JSON and people happy.
 _SCORE_SHOWN: Final = 16.0
 
-# Each part runs from nothing to all of its points between two values on a log or linear scale.
-_MOST_SIZE, _MOST_RARITY, _MOST_NEGATIVE, _MOST_REACH, _MOST_PEOPLE = 2.5, 2.0, 2.0, 1.5, 1.0
 
-
-def severity_hint(reading: Reading) -> tuple[int, list[SeverityPart]]:
+def severity_hint(reading: Reading, findings: Sequence[Finding] = ()) -> tuple[int, list[SeverityPart]]:
     """How grave the reading looks, 1 (hardly) to 10 (gravest), and the parts that make it up.
 
     The points of the parts sum to at most nine and are added to one. Size is full at 32 times normal, rarity at once
     in a year, negative share at 60 points above the brand's normal, reach at ten million followers (from a thousand),
-    people at ten thousand authors (from ten). It is a hint: it knows nothing of topic, contract or law.
+    people at ten thousand authors (from ten), velocity when the normal volume is added every minute, influence at ten
+    million followers of one author (from ten thousand), watched terms at half of all mentions. Spread takes the finding
+    of `findings`, which are those of the same window that the caller's facts gave. It is a hint: it knows nothing of
+    topic, contract or law.
     """
     mood = reading.mood
-    ratio = reading.window_observed / max(reading.window_expected, 1.0)
-    score = max(reading.score, mood.score if mood else 0.0)
+    normal = max(reading.window_expected, 1.0)
+    ratio = reading.window_observed / normal
+    score = max([reading.score, mood.score if mood else 0.0, *(found.score for found in reading.findings)])
     share = max(reading.negative_share, mood.share if mood and mood.score > 0 else 0.0)
     above = share - reading.negative_share_normal if reading.window_observed else 0.0
+    watched = reading.window_watched / reading.window_observed if reading.window_observed else 0.0
+    faster = reading.velocity / max(reading.expected / reading.bin_minutes, 1.0 / 60.0)
+    spread = max((found.observed - found.expected for found in findings if found.kind == "spread"), default=0.0)
+    reach, people, loudest = reading.window_reach, reading.window_authors, reading.loudest
     parts = [
-        _part("size", ratio, math.log2(max(ratio, 1.0)) / 5.0, _MOST_SIZE),
-        _part("rarity", math.exp(min(score, _SCORE_SHOWN)), score / math.log(365.0), _MOST_RARITY),
-        _part("negative", share, above / 0.6, _MOST_NEGATIVE),
-        _part("reach", reading.window_reach, math.log10(max(reading.window_reach, 1) / 1e3) / 4.0, _MOST_REACH),
-        _part("people", reading.window_authors, math.log10(max(reading.window_authors, 1) / 10) / 3.0, _MOST_PEOPLE),
+        _part("size", ratio, math.log2(max(ratio, 1.0)) / 5.0, 2.0, f"{ratio:.1f} times normal"),
+        _part("rarity", math.exp(min(score, _SCORE_SHOWN)), score / math.log(365.0), 1.75, f"once in {_rare(score)}"),
+        _part("negative", share, above / 0.6, 1.75, f"{share:.0%} negative"),
+        _part("reach", reach, _decades(reach, 1e3, 4.0), 1.0, f"{reach:,} followers in all"),
+        _part("people", people, _decades(people, 10.0, 3.0), 0.75, f"at most {people:,} authors"),
+        _part("velocity", reading.velocity, faster, 0.5, f"{reading.velocity:+.1f} mentions a minute each minute"),
+        _part("influence", loudest, _decades(loudest, 1e4, 3.0), 0.5, f"one author with {loudest:,} followers"),
+        _part("watched", watched, 2.0 * watched, 0.5, f"{reading.window_watched} mentions hold a watched term"),
+        _part("spread", spread, spread / 0.6, 0.25, f"{max(spread, 0.0):.0%} more from places where few are usual"),
     ]
     return round(1.0 + sum(part.points for part in parts)), parts
 
 
-def _part(name: str, value: float, fullness: float, most: float) -> SeverityPart:
+def _part(name: str, value: float, fullness: float, most: float, why: str) -> SeverityPart:
     points = most * min(max(fullness, 0.0), 1.0)
-    return SeverityPart(name=name, value=round(float(value), 3), points=round(points, 2), most=most)
+    return SeverityPart(name=name, value=round(float(value), 3), points=round(points, 2), most=most, why=why)
+
+
+def _decades(value: float, least: float, decades: float) -> float:
+    return math.log10(max(value, 1.0) / least) / decades
+
+
+def _rare(score: float) -> str:
+    return _days(math.exp(min(score, _SCORE_SHOWN)))
 
 
 def explain(reading: Reading) -> dict[str, Any]:
@@ -181,7 +200,8 @@ def explain(reading: Reading) -> dict[str, Any]:
         "mood": None,
         "severity_hint": severity,
         "severity_parts": [
-            {"name": part.name, "value": part.value, "points": part.points, "most": part.most} for part in parts
+            {"name": part.name, "value": part.value, "points": part.points, "most": part.most, "why": part.why}
+            for part in parts
         ],
         "sentences": _sentences(reading, times),
     }
@@ -215,6 +235,7 @@ def _sentences(reading: Reading, times: float) -> list[str]:
             f"{mood.share:.0%} of {mood.mentions} mentions in {_spoken(mood.window_minutes)} are negative, where "
             f"{mood.expected:.0%} are usual: about once in {_days(mood.return_days)} for this brand."
         )
+    sentences += [found.why for found in reading.findings if found.kind not in {"volume", "mood"}]
     if reading.confidence != "settled":
         sentences.append(
             "The brand has been heard for less than a day, so its normal is a guess."

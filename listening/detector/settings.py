@@ -27,8 +27,8 @@ UNIT_MINUTES: Final = 5
 EPISODE_OPENS_AT: Final = 1.8
 EPISODE_RATIO: Final = 4.0
 
-# What we believe about a brand's episodes before it has any: one in about two weeks, as large as this on average.
-PRIOR_EPISODES: Final = 0.5
+# What we believe about a brand's episodes before it has any: one in 25 days, as large as this on average.
+PRIOR_EPISODES: Final = 0.32
 PRIOR_EPISODE_DAYS: Final = 8.0
 PRIOR_EXCESS: Final = 1.7
 PRIOR_EXCESS_EPISODES: Final = 8.0
@@ -39,6 +39,8 @@ LEVEL_HALF_LIFE_DAYS: Final = 10.0
 LEARN_UP_TO_SD: Final = 1.1
 # ... but always at this many mentions, because clipping single mentions would teach a quiet brand that it is silent.
 LEARN_UP_TO_AT_LEAST: Final = 3.0
+# How many days the first guess of the hours' effects weighs.
+HOUR_PRIOR_DAYS: Final = 4.0
 HOUR_GAIN_LEAST: Final = 0.04
 HOUR_STEP_MOST: Final = 0.7
 EFFECT_MOST: Final = 3.0
@@ -54,6 +56,8 @@ DISPERSION_UP_TO_SD: Final = 4.0
 # After this long off its level without a break, the brand has a new level.
 NEW_LEVEL_AFTER_DAYS: Final = 4.0
 NEW_LEVEL_RATIO: Final = 2.5
+# The extra relative variance of a normal that was learned from little is 1 / (1 + this * days).
+DOUBT_FADES_A_DAY: Final = 4.0
 # A brand of which less than this has been learned is not judged.
 JUDGED_AFTER_HOURS: Final = 0.5
 WARM_AFTER_DAYS: Final = 1.0
@@ -99,7 +103,7 @@ class Settings:
 
     false_alarms_per_month: float = 1.0
     alarm_score_shift: float = 0.0
-    least_mentions: int = 15
+    least_mentions: int = 13
     least_ratio: float = EPISODE_RATIO
     mood_least_mentions: int = 30
     mood_least_rise: float = 0.15

@@ -138,7 +138,7 @@ class State:
     @property
     def doubt(self) -> Floats:
         """The extra relative variance of a normal that was learned from little: large at first, gone within weeks."""
-        return 1.0 / (1.0 + 8.0 * self.age_days)
+        return 1.0 / (1.0 + fixed.DOUBT_FADES_A_DAY * self.age_days)
 
     def copy(self) -> State:
         """A state that shares nothing mutable with this one."""

@@ -20,7 +20,7 @@ Truths = NDArray[np.bool_]
 
 # The row of prefix sums that holds the negative ones of the mentions that are heard.
 HEARD_NEGATIVE: Final = ROWS
-_HISTORY_LEAST: Final = 3
+_HISTORY_LEAST: Final = 8
 _HISTORY: Final = Settings()
 
 
@@ -133,11 +133,13 @@ def departures(state: State, sums: Sums, limits: Limits) -> tuple[Floats, Floats
 
 def _volume(state: State, sums: Sums, limits: Limits, spoken: Floats, counted: Floats) -> None:
     dispersion = state.dispersion + state.doubt[:, np.newaxis]
+    # A normal that is hardly known must be exceeded by more.
+    ratio = limits.ratio * (1.0 + state.doubt[:, np.newaxis])
     for i, minutes in enumerate(fixed.VOLUME_WINDOWS):
         observed, hoped = sums.observed(HEARD, minutes), sums.hoped(minutes)
         above = observed - hoped
         storm = (above >= _HISTORY_LEAST) & (observed >= fixed.EPISODE_RATIO * hoped)
-        wanted = (observed >= limits.mentions) & (2.0 * above >= limits.mentions) & (observed >= limits.ratio * hoped)
+        wanted = (observed >= limits.mentions) & (2.0 * above >= limits.mentions) & (observed >= ratio * hoped)
         z = _deviance_where(storm | wanted, observed, hoped, dispersion[:, i])
         spoken[:, i], counted[:, i] = np.where(wanted, z, 0.0), np.where(storm, z, 0.0)
 
