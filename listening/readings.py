@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -18,19 +18,24 @@ SEVERITIES: Final = ((9, 1), (7, 2), (4, 3), (1, 4))
 MOST_CHART_POINTS: Final = 48
 # One account that says more than this share of everything, or copies that are more than it, are no crowd.
 NOT_A_CROWD: Final = 0.5
+_ORDER: Final = {kind.value: place for place, kind in enumerate(SignalKind)}
 # What is not said by a crowd counts for so much less.
 WITHOUT_A_CROWD: Final = 2
 
 
 def leading(reading: Reading) -> Finding:
-    """The finding that a reading is told by: one that alarms before one that merely stands, then the rarest."""
-    order = [kind.value for kind in SignalKind]
-    return max(reading.findings, key=lambda found: (found.alarm, found.score, -order.index(found.kind)))
+    """The finding that a reading is told by: the first in the order of kinds, of which people know volume best."""
+    return min(reading.findings, key=lambda found: _ORDER[found.kind])
+
+
+def first_kind(kinds: Iterable[str]) -> str:
+    """The kind by which several are called."""
+    return min(kinds, key=lambda kind: _ORDER[kind])
 
 
 def window_of(reading: Reading) -> tuple[datetime, datetime]:
-    """The longest window that speaks, from and until."""
-    minutes = max((found.window_minutes for found in reading.findings), default=reading.window_minutes)
+    """The window that speaks, from and until."""
+    minutes = leading(reading).window_minutes if reading.findings else reading.window_minutes
     return reading.at - timedelta(minutes=minutes), reading.at
 
 

@@ -49,6 +49,7 @@ from listening.queries import (
 from listening.readings import (
     WITHOUT_A_CROWD,
     explanation,
+    first_kind,
     fives,
     gravity_of,
     headline,
@@ -294,7 +295,7 @@ def _raise(
     told = _explained(worst, recent, telling, brand)
     hint = _hint(worst, told)
     severity = severity_of(hint)
-    kind = leading(first).kind
+    kind = first_kind(_kinds(departing))
     signal = Signal(
         id=uuid7(),
         brand_id=brand.pk,
@@ -303,7 +304,7 @@ def _raise(
         kinds=_kinds(departing),
         severity_hint=hint,
         starts_at=window_of(first)[0],
-        alarmed_at=first.at,
+        alarmed_at=max(reading.at for reading in departing if reading.alarm or reading is first),
         seen_at=departing[-1].at,
         raised_at=at,
         review_due_at=at + REVIEW_WITHIN[severity],
@@ -345,15 +346,22 @@ def _grow(
     again = [reading.at for reading in departing if reading.alarm and reading.at > signal.seen_at]
     if again and again[0] - signal.seen_at > CALM_AFTER and signal.page_id is not None:
         _wake_again(signal, by=by, at=at)
+    alarms = [reading for reading in departing if reading.alarm]
+    if alarms and signal.alarmed_at > recent[0].at:
+        # Its beginning is judged anew like everything of the last hours: news may have come late, or out of order.
+        signal.starts_at = window_of(alarms[0])[0]
     signal.alarmed_at = max([signal.alarmed_at, *again])
     signal.seen_at = max(signal.seen_at, departing[-1].at)
     signal.kinds = sorted({*signal.kinds, *_kinds(departing)})
+    signal.kind = first_kind(signal.kinds)
     before = signal.severity_hint
     if gravity_of(worst) > (signal.explanation["severity_hint"], signal.explanation["score"]):
         signal.explanation = _explained(worst, recent, telling, brand)
         signal.severity_hint = max(before, _hint(worst, signal.explanation))
     # Measurements make no new version: whoever is deciding has seen the signal, and the storm does not wait.
-    signal.save(update_fields=["story", "kinds", "alarmed_at", "seen_at", "severity_hint", "explanation"])
+    signal.save(
+        update_fields=["story", "kind", "kinds", "starts_at", "alarmed_at", "seen_at", "severity_hint", "explanation"]
+    )
     if signal.severity_hint > before:
         count, normal = observed(leading(worst))
         record(

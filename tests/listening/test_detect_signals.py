@@ -82,8 +82,9 @@ def test_a_signal_explains_itself(ana: Person, source: Source, end: datetime) ->
     signal = detect(source, end)[0]
     told = signal.explanation
     assert set(told) == {
-        "at", "authors", "band", "chart", "confidence", "languages", "mentions", "mood", "sample_mention_ids",
-        "score", "sentences", "severity_hint", "severity_parts", "terms", "volume",
+        "at", "authors", "band", "chart", "confidence", "countries", "crowd", "first_mention_ids", "kinds", "languages",
+        "loudest_mention_ids", "mentions", "mood", "networks", "representative_mention_ids", "sample_mention_ids",
+        "score", "sentences", "severity_hint", "severity_parts", "story", "terms", "volume",
     }  # fmt: skip
     assert told["volume"]["observed"] > told["volume"]["expected"] * 5
     assert told["band"]["low"] <= told["band"]["expected"] <= told["band"]["high"] < told["band"]["observed"]
@@ -253,7 +254,7 @@ def test_a_state_of_another_version_or_zone_is_learned_anew(ana: Person, source:
     with inside(source.agency_id):
         Brand.objects.filter(pk=source.brand_id).update(time_zone="Asia/Tashkent")
     detect(source, end)
-    assert memory_of(source).state["zone"] == "Asia/Tashkent"
+    assert memory_of(source).state["zones"] == ["Asia/Tashkent"]
 
 
 def test_a_brand_of_which_nothing_was_heard_has_no_normal(ana: Person, source: Source, end: datetime) -> None:
@@ -261,7 +262,7 @@ def test_a_brand_of_which_nothing_was_heard_has_no_normal(ana: Person, source: S
     assert memory_of(source).state is None
 
 
-def test_the_database_takes_one_undecided_signal_of_a_kind(ana: Person, source: Source, end: datetime) -> None:
+def test_the_database_takes_one_undecided_signal_of_a_story(ana: Person, source: Source, end: datetime) -> None:
     hear(source, quiet_days(end))
     hear(source, storm(end - timedelta(minutes=20), minutes=20, per_minute=30))
     signal = only(detect(source, end))
