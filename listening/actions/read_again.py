@@ -90,7 +90,7 @@ def read_again(*, brand_id: UUID, by: Actor, at: datetime) -> int:
     reader = Guarded(tier)
     version = f"{reader.name}/{reader.version}"
     with connection.cursor() as cursor:
-        asked = [brand.pk, first_id(at - RECENT), version, BY_PEOPLE, CONTESTED_WITHIN, AT_MOST]
+        asked: list[Any] = [brand.pk, first_id(at - RECENT), version, BY_PEOPLE, CONTESTED_WITHIN, AT_MOST]
         cursor.execute(CONTESTED, asked)
         contested = cursor.fetchall()
     moods = reader.score([row[1] for row in contested], languages=[row[2] for row in contested])
@@ -104,7 +104,7 @@ def read_again(*, brand_id: UUID, by: Actor, at: datetime) -> int:
         return 0
     _write(locked, read, version)
     _recount(brand.pk, locked, read)
-    changed = sum(read[row[0]].label != row[1] for row in locked)
+    changed = sum(1 for row in locked if read[row[0]].label != row[1])
     record("mood.read_again", on=brand, by=by, at=at, mentions=len(locked), changed=changed, scorer=version)
     turned = [row[2] for row in locked if (read[row[0]].label == "negative") != (row[1] == "negative")]
     if turned:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ _KEPT: Final = 100_000
 _KEPT_LETTERS: Final = 4_000_000
 
 _Rows = npt.NDArray[np.int32]
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 # The columns of a token's row: three sums as it stands, three more behind a negation, its language, and four flags.
 _PLAIN, _TURNED, _LANGUAGE = slice(0, 3), slice(3, 6), slice(6, 6 + WIDTH)
 _IS_WORD, _IS_SIGN, _TURNS, _ENDS = range(6 + WIDTH, 10 + WIDTH)
@@ -51,11 +52,16 @@ class _Kept:
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self.pieces: dict[str, tuple[int, ...]] = {}
+        self.pieces: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
         self._letters = 0
         self.rows: _Rows = np.zeros((1024, _COLUMNS), np.int32)
         self.hashes: Hashes = np.zeros(1024, np.uint64)
+        # The tokens of all pieces behind one another; where those of each piece begin, and how many they are.
+        self.tokens: Places = np.zeros(1024, np.int64)
+        self.first: Places = np.zeros(1024, np.int64)
+        self.many: Places = np.zeros(1024, np.int64)
+        self._end = 0
 
     def full(self) -> bool:
         return len(self.pieces) > _KEPT or len(self._numbers) > _KEPT or self._letters > _KEPT_LETTERS
@@ -64,25 +70,39 @@ class _Kept:
         """Take pieces of text apart that are not known yet."""
         split = [tokens_of(piece) for piece in pieces]
         self._letters += sum(map(len, pieces))
-        first = len(self._numbers)
-        new = list(dict.fromkeys(token for tokens in split for token in tokens if token not in self._numbers))
-        self._numbers.update(zip(new, range(first, first + len(new)), strict=True))
         numbers = self._numbers
-        self.pieces.update(
-            (piece, tuple([numbers[token] for token in tokens])) for piece, tokens in zip(pieces, split, strict=True)
-        )
+        begin = len(numbers)
+        new = list(dict.fromkeys(token for tokens in split for token in tokens if token not in numbers))
+        numbers.update(zip(new, range(begin, begin + len(new)), strict=True))
         if new:
-            self._add_rows(new, first)
+            self._add_rows(new, begin)
+        together = [numbers[token] for tokens in split for token in tokens]
+        many = np.fromiter(map(len, split), np.int64, len(split))
+        known = len(self.pieces)
+        end = known + len(pieces)
+        self.tokens = _with_room(self.tokens, self._end + len(together))
+        self.tokens[self._end : self._end + len(together)] = together
+        self.first, self.many = _with_room(self.first, end), _with_room(self.many, end)
+        self.first[known:end] = self._end + np.cumsum(many) - many
+        self.many[known:end] = many
+        self._end += len(together)
+        self.pieces.update(zip(pieces, range(known, end), strict=True))
 
-    def _add_rows(self, tokens: list[str], first: int) -> None:
-        end = first + len(tokens)
-        if end > len(self.rows):
-            room = max(end, 2 * len(self.rows))
-            self.rows = np.concatenate([self.rows, np.zeros((room - len(self.rows), _COLUMNS), np.int32)])
-            self.hashes = np.concatenate([self.hashes, np.zeros(room - len(self.hashes), np.uint64)])
+    def _add_rows(self, tokens: list[str], begin: int) -> None:
+        end = begin + len(tokens)
+        self.rows, self.hashes = _with_room(self.rows, end), _with_room(self.hashes, end)
         hashes = word_hashes(tokens)
-        self.hashes[first:end] = hashes
-        self.rows[first:end] = token_rows(tokens, hashes, self._weights)
+        self.hashes[begin:end] = hashes
+        self.rows[begin:end] = token_rows(tokens, hashes, self._weights)
+
+
+def _with_room(array: _Array, length: int) -> _Array:
+    """The array, or a longer copy of it."""
+    if length <= len(array):
+        return array
+    longer = np.zeros((max(length, 2 * len(array)), *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return cast("_Array", longer)
 
 
 def token_rows(tokens: Sequence[str], hashes: Hashes, weights: Weights) -> _Rows:
@@ -194,14 +214,20 @@ class Linear:
             if self._kept.full():
                 self._kept = _Kept(self.weights)
             kept = self._kept
-            pieces = kept.pieces
-            unknown = {piece for piece in chain.from_iterable(split) if piece not in pieces}
-            if unknown:
+            together = list(chain.from_iterable(split))
+            numbered = list(map(kept.pieces.get, together))
+            if None in numbered:
+                unknown = {piece for piece, number in zip(together, numbered, strict=True) if number is None}
                 kept.learn(sorted(unknown))
-            numbered = pieces.__getitem__
-            token_numbers = [list(chain.from_iterable(map(numbered, text))) for text in split]
-            lengths = np.fromiter(map(len, token_numbers), np.int64, len(texts))
-            numbers = np.fromiter(chain.from_iterable(token_numbers), np.int64, int(lengths.sum()))
+                numbered = list(map(kept.pieces.get, together))
+            pieces = np.array(numbered, np.int64)
+            many = kept.many[pieces]
+            sums = np.concatenate(([0], np.cumsum(many)))
+            ends = np.cumsum(np.fromiter(map(len, split), np.int64, len(split)))
+            ends = np.concatenate(([0], ends))
+            lengths = sums[ends[1:]] - sums[ends[:-1]]
+            places = np.repeat(kept.first[pieces] - sums[:-1], many) + np.arange(int(sums[-1]))
+            numbers = kept.tokens[places]
             rows, hashes = kept.rows[numbers], kept.hashes[numbers]
         return self._sums(rows, hashes, lengths, lexicon)
 
@@ -240,7 +266,9 @@ class Linear:
         best = shares.argmax(axis=1).tolist()
         told = reading.told.tolist()
         return [
-            Mood(LABELS[label], negative, neutral, positive, (tag and primary(tag)) or decide(evidence), _basis(evidence))
+            Mood(
+                LABELS[label], negative, neutral, positive, (tag and primary(tag)) or decide(evidence), _basis(evidence)
+            )
             for (negative, neutral, positive), label, evidence, tag in zip(
                 shares.tolist(), best, told, said, strict=True
             )

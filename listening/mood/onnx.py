@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -22,13 +23,16 @@ import numpy.typing as npt
 from listening.mood.language import guess_language, primary
 from listening.mood.seam import Label, Mood
 
-onnxruntime: ModuleType | None
-tokenizers: ModuleType | None
-try:
-    import onnxruntime
-    import tokenizers
-except ImportError:
-    onnxruntime = tokenizers = None
+
+def _package(name: str) -> ModuleType | None:
+    """The package, where it is installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+onnxruntime, tokenizers = _package("onnxruntime"), _package("tokenizers")
 
 _LABELS: Final[tuple[Label, Label, Label]] = ("negative", "neutral", "positive")
 _AT_ONCE: Final = 32
