@@ -20,7 +20,7 @@ from listening.mood.encode import ENDS, LENGTH_PRIOR, NEGATED, negated, owners, 
 from listening.mood.features import Hashes, Places, pair_hashes, piece_hashes, salted, word_hashes
 from listening.mood.language import NO_POINTS, WIDTH, decide, points_of, primary
 from listening.mood.seam import Basis, Label, Mood
-from listening.mood.tokens import tokens_of
+from listening.mood.tokens import masked_piece, tokens_of
 from listening.mood.weights import Weights, load_weights
 
 LABELS: Final[tuple[Label, Label, Label]] = ("negative", "neutral", "positive")
@@ -217,9 +217,16 @@ class Linear:
             together = list(chain.from_iterable(split))
             numbered = list(map(kept.pieces.get, together))
             if None in numbered:
-                unknown = {piece for piece, number in zip(together, numbered, strict=True) if number is None}
-                kept.learn(sorted(unknown))
-                numbered = list(map(kept.pieces.get, together))
+                masks = {
+                    piece: masked_piece(piece)
+                    for piece, number in zip(together, numbered, strict=True)
+                    if number is None
+                }
+                kept.learn(sorted({mask for mask in masks.values() if mask not in kept.pieces}))
+                numbered = [
+                    kept.pieces[masks[piece]] if number is None else number
+                    for piece, number in zip(together, numbered, strict=True)
+                ]
             pieces = np.array(numbered, np.int64)
             many = kept.many[pieces]
             sums = np.concatenate(([0], np.cumsum(many)))

@@ -75,6 +75,18 @@ def tokens_of(piece: str) -> tuple[str, ...]:
     return tuple(tokens)
 
 
+def masked_piece(piece: str) -> str:
+    """One piece for all links and one for all handles, which have the same tokens; others as they are.
+
+    There are as many links and handles as posts, so that keeping each would only take room.
+    """
+    if piece.startswith(("https://", "http://")):
+        return "https://"
+    if piece[0] == "@" and piece[1:].replace("_", "a").isalnum():
+        return "@a"
+    return piece
+
+
 def plain(word: str) -> str:
     """A word as the model knows it: small letters, one kind of apostrophe, no drawn-out letters, not too long."""
     return _DRAWN_OUT.sub(r"\1\1", word[:LONGEST_WORD].lower().translate(_APOSTROPHES))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from listening.mood import Mood, guess_language, scorer
 from listening.mood.linear import Linear
-from listening.mood.tokens import tokens_of
+from listening.mood.tokens import masked_piece, tokens_of
 
 TEXTS = [
     "I love these boots, best purchase ever",
@@ -240,3 +240,14 @@ def test_the_weights_are_small() -> None:
     weights = Linear().weights
     assert weights.table.dtype == np.int16
     assert weights.about["texts"]["en"] > 40_000
+
+
+@pytest.mark.parametrize("piece", ["https://t.co/x", "http://", "@bob_1", "@日本", "@bob!", "@", "@_", "https", "x@y"])
+def test_links_and_handles_are_kept_once_and_read_alike(piece: str) -> None:
+    assert tokens_of(masked_piece(piece)) == tokens_of(piece)
+
+
+def test_neither_links_nor_handles_fill_the_memory() -> None:
+    linear = Linear()
+    linear.score([f"@person{n} see https://example.com/{n}" for n in range(2_000)])
+    assert len(linear._kept.pieces) == 3
