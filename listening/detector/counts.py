@@ -48,7 +48,8 @@ class Buckets:
 class Event:
     """A span in which something is expected: `times` the normal volume, or, when None, nothing is to alarm.
 
-    Only a departure that exceeds the expectation too alarms. Nothing is learned from such a span.
+    Only a departure that exceeds the expectation too alarms, and what is muted counts in no later window either.
+    Nothing is learned from such a span.
     """
 
     start: datetime

@@ -174,9 +174,9 @@ def alarms_in(series: Series, settings: Sequence[Settings]) -> list[list[int]]:
 
     Rows are gathered into the narrowest bins of the detector that hold one each; bins without rows were not heard.
     """
-    size = next(minutes for minutes in _BINS if minutes >= series.width - 0.01)
+    size = next(minutes for minutes in _BINS if minutes >= 0.9 * series.width)
     # Rows lie in the middle of their bins, so that timestamps that waver a little do not fall into another one.
-    phase = float(np.median(series.minutes % size)) if series.width > size - 0.01 else size / 2
+    phase = _phase(series.minutes, size) if series.width > 0.9 * size else size / 2
     bins = np.floor((series.minutes - phase + size / 2) / size).astype(np.int64)
     batch = stack([new_state(zone="UTC", bin_minutes=size)] * len(settings))
     levels = Levels.of(settings)
@@ -191,6 +191,13 @@ def alarms_in(series: Series, settings: Sequence[Settings]) -> list[list[int]]:
         for brand, heard in enumerate(heard_at(batch, first * size, minutes, levels)):
             alarms[brand] += [int(np.searchsorted(bins, minute // size, side="right")) - 1 for minute in heard]
     return alarms
+
+
+def _phase(minutes: NDArray[np.float64], size: int) -> float:
+    """Where in their bins rows lie on average, around the clock."""
+    angles = minutes / size * 2.0 * math.pi
+    mean = math.atan2(float(np.sin(angles).mean()), float(np.cos(angles).mean()))
+    return mean / (2.0 * math.pi) * size
 
 
 def _as_minutes(counts: NDArray[np.int64], size: int) -> MinuteCounts:

@@ -13,11 +13,10 @@ from listening.detector.counts import LOUDEST, ROWS, Event, MinuteCounts, expect
 from listening.detector.normal import effects, learn, local_minutes, watch_level
 from listening.detector.rarity import remember, scores, sound
 from listening.detector.settings import KINDS, Settings
-from listening.detector.state import WINDOWS, WINDOWS_OF, Floats, Integers, State
+from listening.detector.state import WINDOWS_OF, Floats, Integers, State
 from listening.detector.windows import Limits, Sums, Truths, departures
 
 _KEPT_HOURS: Final = fixed.LONGEST_WINDOW // 60 + 1
-_WATCHED: Final = KINDS.index("watched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,38 +119,34 @@ def close_hour(batch: State, judged: Hour) -> None:
 def _judge(batch: State, hour: int, span: range, levels: Levels, events: Sequence[Sequence[Event]]) -> Hour:
     minutes = local_minutes(batch.zones, hour, hours=_KEPT_HOURS, bin_minutes=batch.bin_minutes)
     expected = np.exp(batch.level[:, np.newaxis] + effects(batch, minutes)) * (batch.bin_minutes / fixed.UNIT_MINUTES)
-    mute, plain = _planned(batch, hour, expected, events)
-    sums = Sums.of(batch, expected)
+    heard, plain = _planned(batch, hour, expected, events)
+    sums = Sums.of(batch, expected, heard)
     spoken, counted = departures(batch, sums, levels.limits)
     valid = (batch.hours_learned >= fixed.JUDGED_AFTER_HOURS)[:, np.newaxis] & (batch.seen[:, batch.past_bins :] > 0)
-    found = scores(batch, spoken) * valid[:, np.newaxis, :]
-    if mute is not None:
-        for i, (kind, _) in enumerate(WINDOWS):
-            if kind != "watched":
-                found[:, i][mute] = 0.0
+    found = scores(batch, spoken) * (valid & (heard[:, batch.past_bins :] > 0))[:, np.newaxis, :]
     return Hour(
         hour=hour, first=span.start, last=span.stop, minutes=minutes, expected=expected, sums=sums, scores=found,
         counted=counted, plain=plain, valid=valid,
     )  # fmt: skip
 
 
-def _planned(
-    batch: State, hour: int, expected: Floats, events: Sequence[Sequence[Event]]
-) -> tuple[Truths | None, Floats]:
-    """Raise what is expected where events say so; returns where alarms are mute, and 1 for each bin without a plan."""
+def _planned(batch: State, hour: int, expected: Floats, events: Sequence[Sequence[Event]]) -> tuple[Integers, Floats]:
+    """Raise what is expected where events say so.
+
+    Returns 1 for each kept bin that was listened to and is not mute, and 1 for each bin of the hour without a plan.
+    """
     plain = np.ones((batch.brands, batch.hour_bins))
     if not any(events):
-        return None, plain
-    muted = np.zeros((batch.brands, batch.hour_bins), dtype=bool)
-    bins = expected.shape[1]
+        return batch.seen, plain
+    heard = batch.seen.copy()
     for brand, planned in enumerate(events):
-        found = expectations(planned, (hour - _KEPT_HOURS + 1) * 60, bins, batch.bin_minutes)
+        found = expectations(planned, (hour - _KEPT_HOURS + 1) * 60, expected.shape[1], batch.bin_minutes)
         if found is not None:
             times, mute = found
             expected[brand] *= times
-            muted[brand] = mute[batch.past_bins :]
-            plain[brand] = ~mute[batch.past_bins :] & (times[batch.past_bins :] == 1.0)
-    return muted, plain
+            heard[brand] *= ~mute
+            plain[brand] = (~mute & (times == 1.0))[batch.past_bins :]
+    return heard, plain
 
 
 def _alarm(batch: State, judged: Hour, levels: Levels) -> None:

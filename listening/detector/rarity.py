@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from listening.detector import settings as fixed
-from listening.detector.state import Floats, State
+from listening.detector.state import WINDOWS_OF, Floats, State
 
 _KEEP_DAY: Final = math.exp(-math.log(2.0) / fixed.EPISODE_HALF_LIFE_DAYS)
 
@@ -41,9 +41,12 @@ def remember(state: State, peaks: Floats, share: Floats) -> None:
     judged = (share > 0)[:, np.newaxis]
     departs = judged & (peaks > fixed.EPISODE_OPENS_AT)
     ended = judged & ~departs & (state.past_peak > 0)
+    # A brand of which loud authors speak all the time has one episode an hour, not one that never ends.
+    ended[:, WINDOWS_OF["influence"]] |= departs[:, WINDOWS_OF["influence"]]
+    state.past_peak = np.where(departs, np.maximum(state.past_peak, peaks), state.past_peak)
     state.past_count += ended
     state.past_excess += np.where(ended, state.past_peak - fixed.EPISODE_OPENS_AT, 0.0)
-    state.past_peak = np.where(ended, 0.0, np.where(departs, np.maximum(state.past_peak, peaks), state.past_peak))
+    state.past_peak = np.where(ended, 0.0, state.past_peak)
 
 
 def sound(
@@ -53,7 +56,7 @@ def sound(
 
     Returns each minute at which a departure stands, and whether it alarms there.
     A departure that has alarmed stands until its score falls beneath the leave level. While the last alarm is younger
-    than the cool-down, or stands, only a score that has clearly risen above it sounds again.
+    than the cool-down, or stands, only a score that has clearly risen above it sounds again, and not within the hour.
     """
     stands = bool(state.alarm_stands[brand, kind])
     last, loudest = int(state.alarm_minute[brand, kind]), float(state.alarm_score[brand, kind])
@@ -65,10 +68,15 @@ def sound(
         if score < enter and not stands:
             continue
         over = not stands and (last < 0 or minute - last >= fixed.COOL_DOWN_MINUTES)
+        recent = last >= 0 and minute - last < fixed.ALARM_AGAIN_MINUTES
+        worse = not recent and score >= loudest + fixed.ALARM_AGAIN_RISE
         stands = True
-        alarms = score >= enter and (over or score >= loudest + fixed.ALARM_AGAIN_RISE)
+        alarms = score >= enter and (over or worse)
         if alarms:
             last, loudest = minute, score
+        elif recent:
+            # How high it rises within the hour is what the alarm was about.
+            loudest = max(loudest, score)
         standing.append((minute, alarms))
     state.alarm_stands[brand, kind] = int(stands)
     state.alarm_minute[brand, kind], state.alarm_score[brand, kind] = last, loudest

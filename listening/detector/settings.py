@@ -66,6 +66,7 @@ SETTLED_AFTER_DAYS: Final = 7.0
 # While the last alarm is younger than this, only a score that has risen so much sounds again.
 COOL_DOWN_MINUTES: Final = 1440
 ALARM_AGAIN_RISE: Final = 2.0
+ALARM_AGAIN_MINUTES: Final = 60
 # A departure ends when its score has fallen so far beneath the level at which it alarms.
 LEAVE_BENEATH: Final = 1.0
 

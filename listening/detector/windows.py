@@ -71,15 +71,15 @@ class Sums:
     past_bins: int
 
     @classmethod
-    def of(cls, state: State, expected: Floats) -> Sums:
-        """Sums over what a state keeps, with what was expected of each bin."""
-        counts = state.counts
+    def of(cls, state: State, expected: Floats, heard: Integers) -> Sums:
+        """Sums over what a state keeps, with what was expected of each bin; `heard` is 0 for bins to be left out."""
+        counts = state.counts * heard[:, np.newaxis, :]
         negative = counts[:, NEGATIVE] * counts[:, HEARD] // np.maximum(counts[:, VOLUME], 1)
         rows = np.concatenate([counts, negative[:, np.newaxis]], axis=1)
         return cls(
             counts=_prefix(rows),
-            expected=_prefix(expected * state.seen),
-            seen=_prefix(state.seen),
+            expected=_prefix(expected * heard),
+            seen=_prefix(heard),
             loudest=counts[:, LOUDEST],
             bin_minutes=state.bin_minutes,
             past_bins=state.past_bins,
