@@ -213,6 +213,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "source.failing": facts(health=WORD, failures=COUNT, problem=LINE),
     "source.silent": facts(quiet_s=COUNT, allowed_s=COUNT, page_id=ID),
     "source.recovered": facts(before=WORD),
+    "query.added": facts(name=WORD),
+    "query.changed": facts(fields=WORDS),
+    "query.removed": facts(name=WORD),
     "import.started": facts(source_id=ID, rows=COUNT, dry_run=FLAG),
     "import.finished": facts(
         dry_run=FLAG,

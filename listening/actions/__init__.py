@@ -13,13 +13,16 @@ from listening.actions.sources import (
     resume_source,
     rotate_secret,
 )
+from listening.actions.watch import add_query, change_query, remove_query
 
 __all__ = [
     "Counts",
     "activate_signal",
+    "add_query",
     "add_source",
     "ask_source",
     "cancel_import",
+    "change_query",
     "change_source",
     "detect_signals",
     "dismiss_signal",
@@ -28,6 +31,7 @@ __all__ = [
     "ingest_mentions",
     "pause_source",
     "relearn_normal",
+    "remove_query",
     "resume_source",
     "rotate_secret",
     "start_import",

@@ -4,11 +4,13 @@ from listening.api.imports import Imports
 from listening.api.ingest import Ingest
 from listening.api.mentions import Erasures, Mentions, Volumes
 from listening.api.mood import Lexicons, MoodCorrections
+from listening.api.queries import Queries
 from listening.api.signals import Signals
 from listening.api.sources import Sources
 
 routes = [
     ("sources", Sources, "source"),
+    ("queries", Queries, "query"),
     ("imports", Imports, "import"),
     ("ingest/mentions", Ingest, "ingest-mentions"),
     ("mentions", Mentions, "mention"),
@@ -26,6 +28,7 @@ __all__ = [
     "Lexicons",
     "Mentions",
     "MoodCorrections",
+    "Queries",
     "Signals",
     "Sources",
     "Volumes",
