@@ -15,6 +15,7 @@ from listening.actions.index import index_words
 from listening.actions.mood import learn_lexicon
 from listening.actions.read_again import read_again
 from listening.actions.retention import purge_mentions, tend_partitions
+from listening.actions.review import escalate_signal
 from listening.sources import jobs as source_jobs
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "purge_of_agency",
     "read_contested_again",
     "relearn",
+    "review_due",
     "source_jobs",
     "tend_partitions_of_all",
 ]
@@ -44,6 +46,11 @@ def detect(run: Run) -> None:
 @job("listening.relearn", queue="listen", semantics="at_least_once", max_attempts=8, lease=120)
 def relearn(run: Run) -> None:
     relearn_normal(brand_id=UUID(run.args["brand_id"]), by=DETECTOR, at=run.at)
+
+
+@job("listening.review_due", queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
+def review_due(run: Run) -> None:
+    escalate_signal(signal_id=UUID(run.args["signal_id"]), by=DETECTOR, at=run.at)
 
 
 @job("listening.learn_lexicon", queue="bulk", semantics="at_least_once", max_attempts=5, lease=300)

@@ -14,7 +14,7 @@ from django.db.models import Count, Max, Sum
 
 from core.refusals import Invalid
 from listening.detector.volume import band
-from listening.models import Band, Bucket, Mention
+from listening.models import Band, Bucket, Mention, Signal, Story, StoryMention
 from listening.partitions import first_id
 from listening.terms import count_terms, top_terms
 
@@ -245,6 +245,19 @@ def made_of(brand_id: UUID, *, start: datetime, end: datetime, told: Sequence[UU
         },
         "mentions": total,
     }
+
+
+def mentions_of_story(story: Story) -> Any:
+    """The mentions that tell a story."""
+    told = StoryMention.objects.filter(story=story).values("mention_id")
+    return Mention.objects.filter(brand_id=story.brand_id, id__in=told)
+
+
+def mentions_of_signal(signal: Signal) -> Any:
+    """What a signal is about: the mentions of its story, or all of the brand in its time when it has none."""
+    if signal.story is not None:
+        return mentions_of_story(signal.story)
+    return _window(signal.brand_id, signal.starts_at, signal.seen_at)
 
 
 def spread_of(window: Any, column: str) -> dict[str, int]:

@@ -29,6 +29,9 @@ class SignalKind(TextChoices):
     SILENCE = "silence", "Fewer mentions than normal"
 
 
+# What the pages and the incidents of a signal name as their cause.
+SIGNAL_CAUSE: Final = "listening.signal"
+
 # Still to be decided by people; a brand has at most one such signal of a story.
 UNDECIDED: Final = (SignalStage.OPEN, SignalStage.WATCHING)
 

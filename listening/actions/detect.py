@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,9 +20,11 @@ from core.ids import uuid7
 from core.wall import standing_agency
 from incidents.models import Incident
 from ledger.actions import record
+from listening.actions.review import schedule_review
 from listening.actions.stories import Telling, tell_story
 from listening.detector import (
     Buckets,
+    Event,
     Reading,
     Settings,
     State,
@@ -59,11 +62,10 @@ from listening.readings import (
     severity_of,
     window_of,
 )
-from listening.states import UNDECIDED, SignalStage
+from listening.states import SIGNAL_CAUSE, UNDECIDED, SignalStage
+from listening.watching import events_of, review_within, settings_of, watched_as
 from tenants.models import Brand
 
-CAUSE: Final = "listening.signal"
-SETTINGS: Final = Settings()
 # Signals older than this say nothing about what happens now.
 REMEMBERED: Final = timedelta(days=35)
 # A story that was not heard of yet is a signal of its own when it has so many mentions.
@@ -72,9 +74,6 @@ NEW_STORY_FROM: Final = 10
 DEAF_AFTER: Final = timedelta(days=2)
 # A new alarm after so much quiet is another storm, and whoever took the last page must hear of it.
 CALM_AFTER: Final = timedelta(hours=1)
-REVIEW_WITHIN: Final = {
-    1: timedelta(minutes=5), 2: timedelta(minutes=15), 3: timedelta(minutes=30), 4: timedelta(hours=1),
-}  # fmt: skip
 
 KEEP_BANDS = """
 INSERT INTO listening_band AS stored
@@ -107,6 +106,14 @@ def relearn_normal(*, brand_id: UUID, by: Actor, at: datetime) -> list[Signal]:
     return _look(memory, Brand.objects.found(brand_id), by=by, at=at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """How the brand is watched: its settings, and what is expected of it in these hours."""
+
+    settings: Settings
+    events: list[Event]
+
+
 def _remembered(brand_id: UUID) -> DetectorState:
     """The brand's row, made when it is missing, and held: two detectors of a brand take turns."""
     DetectorState.objects.bulk_create([DetectorState(brand_id=brand_id)], ignore_conflicts=True)
@@ -123,18 +130,22 @@ def _look(memory: DetectorState, brand: Brand, *, by: Actor, at: datetime) -> li
     # In steps, so that the state is written once for each and not once a minute.
     settled_to = max(start, start_of_bin(end - SETTLES_AFTER))
     old = [row for row in minutes if row[0] < settled_to]
-    state, settled = _through(state, old, start, settled_to, heard_to=memory.heard_to)
+    watch = _Watch(settings_of(watched_as(brand.pk)), events_of(brand.pk, start, end))
+    state, settled = _through(state, old, start, settled_to, watch, heard_to=memory.heard_to)
     if old:
         memory.heard_to = old[-1][0]
     if settled_to > start:
         memory.state, memory.settled_to = state_to_dict(state), settled_to
-    _, recent = _through(state, minutes[len(old) :], settled_to, end, heard_to=memory.heard_to)
+    _, recent = _through(state, minutes[len(old) :], settled_to, end, watch, heard_to=memory.heard_to)
     memory.evaluated_to = end
     memory.save(update_fields=["state", "settled_to", "heard_to", "evaluated_to"])
     _keep_bands(brand.pk, [*settled, *recent])
     failpoint("listening.before_raise")
     raised = _answer(recent, brand, by=by, at=at)
-    return [] if raised is None else [raised]
+    if raised is None:
+        return []
+    schedule_review(raised)
+    return [raised]
 
 
 def _stand(memory: DetectorState, brand: Brand, end: datetime) -> tuple[State, datetime | None]:
@@ -152,17 +163,17 @@ def _stand(memory: DetectorState, brand: Brand, end: datetime) -> tuple[State, d
 
 
 def _through(
-    state: State, minutes: Sequence[Minute], start: datetime, end: datetime, *, heard_to: datetime | None
+    state: State, minutes: Sequence[Minute], start: datetime, end: datetime, watch: _Watch, *, heard_to: datetime | None
 ) -> tuple[State, list[Reading]]:
     """Advance from `start` to `end` through what was listened to, and pass over the rest."""
     readings: list[Reading] = []
     for begin, stop, heard in _listened(minutes, start, end, heard_to=heard_to):
         if state.next_minute not in {None, int(begin.timestamp()) // 60}:
-            state = skip(state, to=begin)
-        state, found = advance(state, _buckets(heard, begin, stop), SETTINGS)
+            state = skip(state, to=begin, events=watch.events)
+        state, found = advance(state, _buckets(heard, begin, stop), watch.settings, watch.events)
         readings += found
     if state.next_minute != int(end.timestamp()) // 60:
-        state = skip(state, to=end)
+        state = skip(state, to=end, events=watch.events)
     return state, readings
 
 
@@ -296,6 +307,7 @@ def _raise(
     hint = _hint(worst, told)
     severity = severity_of(hint)
     kind = first_kind(_kinds(departing))
+    watch = watched_as(brand.pk)
     signal = Signal(
         id=uuid7(),
         brand_id=brand.pk,
@@ -307,14 +319,18 @@ def _raise(
         alarmed_at=max(reading.at for reading in departing if reading.alarm or reading is first),
         seen_at=departing[-1].at,
         raised_at=at,
-        review_due_at=at + REVIEW_WITHIN[severity],
+        review_due_at=at + review_within(watch, severity),
+        monitor_only=watch.monitor_only,
         explanation=told,
     )
     # While a crisis team works on a brand's storm, its other signs are for the list and wake nobody.
-    if not Incident.objects.all().open().filter(brand_id=brand.pk, cause_kind=CAUSE).exists():
+    if (
+        not watch.monitor_only
+        and not Incident.objects.all().open().filter(brand_id=brand.pk, cause_kind=SIGNAL_CAUSE).exists()
+    ):
         signal.page = raise_page(
             brand_id=brand.pk,
-            cause_kind=CAUSE,
+            cause_kind=SIGNAL_CAUSE,
             cause_id=signal.pk,
             severity=severity,
             headline=headline(brand.name, worst),

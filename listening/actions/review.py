@@ -1,22 +1,37 @@
-"""What people make of a signal: watch it, handle its mentions one by one, dismiss it, or activate the plan."""
+"""What people make of a signal: watch it, handle its mentions one by one, dismiss it, or activate the plan.
+
+That a grave signal is none takes several people. Whoever says nothing decides nothing: a deadline passes by waking
+somebody, never by dismissing.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
-from alerting.actions import acknowledge_page, resolve_page
+from alerting.actions import acknowledge_page, raise_page, reopen_page, resolve_page
 from alerting.models import Page
-from alerting.states import PAGE_LIFECYCLE
+from alerting.states import PAGE_LIFECYCLE, PageStage
 from core.actor import Actor
 from core.failpoints import failpoint
+from core.wall import standing_agency
 from incidents.actions import activate_incident, open_incident
+from jobs.actions import later
 from ledger.actions import record
-from listening.actions.detect import CAUSE
-from listening.models import Signal
-from listening.states import SIGNAL_LIFECYCLE
+from listening.models import Signal, Verdict
+from listening.readings import severity_of
+from listening.states import SIGNAL_CAUSE, SIGNAL_LIFECYCLE, UNDECIDED
+from listening.watching import people_needed, review_within, watched_as
+from permissions.needs import Need
+from permissions.queries.holders import seats_with_need
+from tenants.models import Brand
+
+# The page of a signal that woke nobody when it was raised.
+OVERDUE: Final = "listening.overdue_signal"
+MOST_ESCALATIONS: Final = 3
 
 
 @transaction.atomic
@@ -33,9 +48,11 @@ def watch_signal(*, signal_id: UUID, reason: str, by: Actor, at: datetime) -> Si
 
 @transaction.atomic
 def handle_signal(*, signal_id: UUID, reason: str, by: Actor, at: datetime) -> Signal:
-    """No crisis: people answer the mentions one by one."""
+    """No crisis: people answer the mentions one by one. For a grave signal several people must say so."""
     signal: Signal = Signal.objects.locked(signal_id)
     page = _page(signal)
+    if not _agreed(signal, "handle", reason=reason, by=by, at=at):
+        return signal
     _decide(signal, "handle", reason=reason, at=at)
     if page is not None:
         _end(page, reason="The signal is handled individually.", by=by, at=at)
@@ -44,15 +61,104 @@ def handle_signal(*, signal_id: UUID, reason: str, by: Actor, at: datetime) -> S
 
 
 @transaction.atomic
-def dismiss_signal(*, signal_id: UUID, reason: str, by: Actor, at: datetime) -> Signal:
-    """Nothing of concern: the signal and its page end."""
+def dismiss_signal(*, signal_id: UUID, reason: str, false_alarm: bool, by: Actor, at: datetime) -> Signal:
+    """Nothing of concern: the signal and its page end. For a grave signal several people must say so.
+
+    `false_alarm` says that it should not have been raised; the brand's threshold learns from it.
+    """
     signal: Signal = Signal.objects.locked(signal_id)
     page = _page(signal)
+    if not _agreed(signal, "dismiss", reason=reason, by=by, at=at):
+        return signal
+    signal.false_alarm = false_alarm
+    signal.save(update_fields=["false_alarm"])
     _decide(signal, "dismiss", reason=reason, at=at)
     if page is not None:
         _end(page, reason="The signal is dismissed.", by=by, at=at)
     record("signal.dismissed", on=signal, by=by, at=at, reason=reason)
     return signal
+
+
+def _agreed(signal: Signal, verdict: str, *, reason: str, by: Actor, at: datetime) -> bool:
+    """Keep one person's verdict; whether enough people who may still decide are of the same mind.
+
+    Raises the lifecycle's refusal for a signal that is decided already.
+    """
+    SIGNAL_LIFECYCLE.step(verdict, from_=signal.stage)
+    needed = verdicts_needed(signal, at=at)
+    if by.seat_id is None or needed <= 1:
+        return True
+    Verdict.objects.update_or_create(
+        signal=signal, seat_id=by.seat_id, defaults={"verdict": verdict, "reason": reason, "said_at": at}
+    )
+    agreed = len(agreeing(signal, verdict, at=at))
+    if agreed >= needed:
+        return True
+    record(
+        "signal.verdict_given", on=signal, by=by, at=at, verdict=verdict, reason=reason, agreed=agreed, needed=needed
+    )
+    return False
+
+
+def verdicts_needed(signal: Signal, *, at: datetime) -> int:
+    """How many people must agree that this signal is no crisis: as the brand says, and never more than there are."""
+    asked = people_needed(watched_as(signal.brand_id), severity_of(signal.severity_hint))
+    return max(1, min(asked, len(reviewers(signal.brand_id, at=at)))) if asked > 1 else 1
+
+
+def agreeing(signal: Signal, verdict: str, *, at: datetime) -> list[UUID]:
+    """The seats that say so and may still decide on signals of the brand."""
+    said = Verdict.objects.filter(signal=signal, verdict=verdict).values_list("seat_id", flat=True)
+    may = reviewers(signal.brand_id, at=at)
+    return [seat for seat in said if seat in may]
+
+
+def reviewers(brand_id: UUID, *, at: datetime) -> set[UUID]:
+    """The seats that may decide on signals of a brand at an instant."""
+    return set(seats_with_need(need=Need.SIGNALS_REVIEW, brand_id=brand_id, at=at))
+
+
+def schedule_review(signal: Signal) -> None:
+    """Have the deadline of an undecided signal kept; asked for after the signal is recorded."""
+    later(
+        "listening.review_due", key=f"{signal.pk}@{signal.review_due_at.isoformat()}", agency_id=standing_agency(),
+        at=signal.review_due_at, args={"signal_id": str(signal.pk)},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def escalate_signal(*, signal_id: UUID, by: Actor, at: datetime) -> Signal:
+    """Nobody has decided in time: wake people again, one step more severe, and set the next deadline.
+
+    Nothing happens to a signal that is decided, that wakes nobody, or whose deadline was moved. After the third time
+    the page climbs on by itself.
+    """
+    signal: Signal = Signal.objects.locked(signal_id)
+    if signal.stage not in UNDECIDED or signal.monitor_only or at < signal.review_due_at:
+        return signal
+    page = _page(signal)
+    severity = max(1, severity_of(signal.severity_hint) - signal.escalations - 1)
+    signal.escalated_at = at
+    signal.escalations += 1
+    signal.review_due_at = at + review_within(watched_as(signal.brand_id), severity)
+    if page is None or page.stage == PageStage.RESOLVED:
+        page = _new_page(signal, severity, by=by, at=at)
+        signal.page = page
+    elif page.stage == PageStage.ACKNOWLEDGED:
+        reopen_page(page_id=page.pk, reason="signal_review_overdue", by=by, at=at)
+    signal.save(update_fields=["escalated_at", "escalations", "review_due_at", "page"])
+    record("signal.escalated", on=signal, by=by, at=at, severity=severity, times=signal.escalations)
+    if signal.escalations < MOST_ESCALATIONS:
+        schedule_review(signal)
+    return signal
+
+
+def _new_page(signal: Signal, severity: int, *, by: Actor, at: datetime) -> Page:
+    brand = Brand.objects.found(signal.brand_id)
+    return raise_page(
+        brand_id=signal.brand_id, cause_kind=OVERDUE, cause_id=signal.pk, severity=severity,
+        headline=f"{brand.name}: nobody has decided on a signal", by=by, at=at,
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -84,7 +190,7 @@ def activate_signal(
         title=title,
         kind=kind,
         severity=severity,
-        cause_kind=CAUSE,
+        cause_kind=SIGNAL_CAUSE,
         cause_id=signal.pk,
         by=by,
         at=at,

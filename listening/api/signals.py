@@ -17,8 +17,11 @@ from core.http.shapes import Shape
 from core.wall import inside
 from incidents.models import Incident
 from listening.actions import activate_signal, dismiss_signal, handle_signal, watch_signal
-from listening.models import Signal
-from listening.states import SignalKind, SignalStage
+from listening.actions.review import verdicts_needed
+from listening.api.mentions import MentionView
+from listening.models import Signal, Verdict
+from listening.queries import mentions_of_signal
+from listening.states import UNDECIDED, SignalKind, SignalStage
 from permissions.needs import Need
 from permissions.schema import SEEN
 from permissions.viewset import ReadViews
@@ -32,9 +35,26 @@ class SignalView(serializers.ModelSerializer[Signal]):
     class Meta:
         model = Signal
         fields = [
-            "id", "brand", "kind", "stage", "severity_hint", "starts_at", "alarmed_at", "seen_at", "raised_at",
-            "review_due_at", "reviewed_at", "reason", "page", "incident", "explanation", "version",
+            "id", "brand", "story", "kind", "kinds", "stage", "severity_hint", "monitor_only", "starts_at",
+            "alarmed_at", "seen_at", "raised_at", "review_due_at", "escalated_at", "escalations", "reviewed_at",
+            "reason", "false_alarm", "page", "incident", "merged_into", "explanation", "version",
         ]  # fmt: skip
+
+
+class VerdictView(serializers.ModelSerializer[Verdict]):
+    class Meta:
+        model = Verdict
+        fields = ["seat", "verdict", "reason", "said_at"]
+
+
+class ReviewedView(SignalView):
+    """A signal after a verdict. While others must still agree, it is as undecided as before and the answer is 202."""
+
+    verdicts = VerdictView(many=True, read_only=True, help_text="Of those who have said something so far.")
+    needed = serializers.IntegerField(read_only=True, help_text="How many people must agree.")
+
+    class Meta(SignalView.Meta):
+        fields = [*SignalView.Meta.fields, "verdicts", "needed"]
 
 
 class ActivatedView(SignalView):
@@ -48,12 +68,20 @@ class ActivatedView(SignalView):
 
 class SignalFilter(Shape):
     brand = serializers.UUIDField(required=False)
+    story = serializers.UUIDField(required=False)
+    monitor_only = serializers.BooleanField(required=False)
     kind = serializers.ChoiceField(choices=SignalKind.choices, required=False)
     stage = serializers.ChoiceField(choices=SignalStage.choices, required=False)
 
 
 class ReviewShape(Shape):
     reason = serializers.CharField(max_length=500)
+
+
+class DismissalShape(ReviewShape):
+    false_alarm = serializers.BooleanField(
+        default=False, help_text="It should not have been raised; the brand's threshold learns from it."
+    )
 
 
 class ActivationShape(Shape):
@@ -76,6 +104,7 @@ class Signals(ReadViews):
     needs: ClassVar[Any] = {
         "list": Need.SIGNALS_READ,
         "retrieve": Need.SIGNALS_READ,
+        "mentions": Need.MENTIONS_READ,
         **dict.fromkeys(("watch", "handle", "dismiss", "activate"), Need.SIGNALS_REVIEW),
     }
     serializer_class = SignalView
@@ -91,19 +120,33 @@ class Signals(ReadViews):
         signal: Signal = self.subject(seen=True)
         return self.show(watch_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=ReviewShape, responses=SignalView)
+    @extend_schema(parameters=[SEEN], request=ReviewShape, responses={200: ReviewedView, 202: ReviewedView})
     @action(detail=True, methods=["post"])
     def handle(self, _request: Request, **_: Any) -> Response:
-        """No crisis: the mentions are answered one by one."""
+        """No crisis: the mentions are answered one by one. 202 while others must agree."""
         signal: Signal = self.subject(seen=True)
-        return self.show(handle_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
+        return self._reviewed(handle_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=ReviewShape, responses=SignalView)
+    @extend_schema(parameters=[SEEN], request=DismissalShape, responses={200: ReviewedView, 202: ReviewedView})
     @action(detail=True, methods=["post"])
     def dismiss(self, _request: Request, **_: Any) -> Response:
-        """Nothing of concern."""
+        """Nothing of concern. 202 while others must agree."""
         signal: Signal = self.subject(seen=True)
-        return self.show(dismiss_signal(signal_id=signal.pk, **self.read(ReviewShape), **self.told))
+        return self._reviewed(dismiss_signal(signal_id=signal.pk, **self.read(DismissalShape), **self.told))
+
+    def _reviewed(self, signal: Signal) -> Response:
+        waits = signal.stage in UNDECIDED
+        said: Any = signal
+        said.verdicts = Verdict.objects.filter(signal=signal).order_by("said_at", "id")
+        said.needed = verdicts_needed(signal, at=self.now)
+        return self.show(said, ReviewedView, status=codes.HTTP_202_ACCEPTED if waits else codes.HTTP_200_OK)
+
+    @extend_schema(operation_id="signals_mentions_list", responses=MentionView(many=True))
+    @action(detail=True, methods=["get"], keyset=("-id",))
+    def mentions(self, _request: Request, **_: Any) -> Response:
+        """The mentions of the signal, newest first: those of its story, or else those of its time."""
+        signal: Signal = self.subject()
+        return self.show_page(mentions_of_signal(signal), MentionView)
 
     @extend_schema(
         parameters=[SEEN],

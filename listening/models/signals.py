@@ -81,6 +81,8 @@ class Signal(TenantRow):
     raised_at = models.DateTimeField()
     review_due_at = models.DateTimeField()
     escalated_at = models.DateTimeField(null=True)  # the deadline passed and nobody had decided
+    escalations = models.PositiveSmallIntegerField(default=0, db_default=0)
+    false_alarm = models.BooleanField(null=True)  # what people said when they dismissed it
     reviewed_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, default="", blank=True)
     explanation = models.JSONField()

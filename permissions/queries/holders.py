@@ -51,6 +51,15 @@ def seats_with_role(*, role: str, brand_id: UUID | None, at: datetime) -> list[U
     return list(dict.fromkeys(grants.values_list("seat_id", flat=True)))
 
 
+def seats_with_need(*, need: Need, brand_id: UUID, at: datetime) -> list[UUID]:
+    """The seats that some role gives a need on a brand, by a grant there or on the whole agency."""
+    roles = [name for name, role in roles_known().items() if need in role.needs]
+    grants = Grant.objects.all().counting(at).filter(Q(brand_id=None) | Q(brand_id=brand_id), role__in=roles)
+    return list(
+        dict.fromkeys(grants.filter(incident=None).order_by("granted_at", "pk").values_list("seat_id", flat=True))
+    )
+
+
 def needs_held(caller: Caller, places: Sequence[Any]) -> list[frozenset[Need]]:
     """What a caller holds in each of the places, now; a key holds no more than it was issued for.
 
