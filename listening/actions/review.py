@@ -7,27 +7,31 @@ somebody, never by dismissing.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
-from alerting.actions import acknowledge_page, raise_page, reopen_page, resolve_page
+from alerting.actions import acknowledge_page, raise_page, resolve_page
 from alerting.models import Page
-from alerting.states import PAGE_LIFECYCLE, PageStage
+from alerting.states import PAGE_LIFECYCLE
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.wall import standing_agency
 from incidents.actions import activate_incident, open_incident
+from incidents.models import Incident
 from jobs.actions import later
 from ledger.actions import record
 from listening.models import Signal, Verdict
 from listening.readings import severity_of
 from listening.states import SIGNAL_CAUSE, SIGNAL_LIFECYCLE, UNDECIDED
 from listening.watching import people_needed, review_within, watched_as
+from permissions import gate
 from permissions.needs import Need
 from permissions.queries.holders import seats_with_need
-from tenants.models import Brand
+from tenants.models import Brand, Seat
+from tenants.queries import caller_for
 
 # The page of a signal that woke nobody when it was raised.
 OVERDUE: Final = "listening.overdue_signal"
@@ -103,19 +107,21 @@ def _agreed(signal: Signal, verdict: str, *, reason: str, by: Actor, at: datetim
 def verdicts_needed(signal: Signal, *, at: datetime) -> int:
     """How many people must agree that this signal is no crisis: as the brand says, and never more than there are."""
     asked = people_needed(watched_as(signal.brand_id), severity_of(signal.severity_hint))
-    return max(1, min(asked, len(reviewers(signal.brand_id, at=at)))) if asked > 1 else 1
+    if asked <= 1:
+        return 1
+    granted = Seat.objects.filter(pk__in=seats_with_need(need=Need.SIGNALS_REVIEW, brand_id=signal.brand_id, at=at))
+    found = islice((seat for seat in granted.select_related("user") if _may_review(signal, seat, at=at)), asked)
+    return max(1, sum(1 for _ in found))
 
 
 def agreeing(signal: Signal, verdict: str, *, at: datetime) -> list[UUID]:
     """The seats that say so and may still decide on signals of the brand."""
-    said = Verdict.objects.filter(signal=signal, verdict=verdict).values_list("seat_id", flat=True)
-    may = reviewers(signal.brand_id, at=at)
-    return [seat for seat in said if seat in may]
+    said = Verdict.objects.filter(signal=signal, verdict=verdict).select_related("seat__user").order_by("said_at", "id")
+    return [one.seat_id for one in said if _may_review(signal, one.seat, at=at)]
 
 
-def reviewers(brand_id: UUID, *, at: datetime) -> set[UUID]:
-    """The seats that may decide on signals of a brand at an instant."""
-    return set(seats_with_need(need=Need.SIGNALS_REVIEW, brand_id=brand_id, at=at))
+def _may_review(signal: Signal, seat: Seat, *, at: datetime) -> bool:
+    return gate.allowed(caller_for(seat, at=at), Need.SIGNALS_REVIEW, signal)
 
 
 def schedule_review(signal: Signal) -> None:
@@ -128,37 +134,44 @@ def schedule_review(signal: Signal) -> None:
 
 @transaction.atomic
 def escalate_signal(*, signal_id: UUID, by: Actor, at: datetime) -> Signal:
-    """Nobody has decided in time: wake people again, one step more severe, and set the next deadline.
+    """Nobody has decided in time: wake people by a new page, one step more severe, and set the next deadline.
 
-    Nothing happens to a signal that is decided, that wakes nobody, or whose deadline was moved. After the third time
-    the page climbs on by itself.
+    Nothing happens to a signal that is decided, that is to wake nobody, or whose deadline was moved. While a crisis
+    team is at work for the brand, the deadline waits with them. After the third time the page climbs on by itself.
     """
     signal: Signal = Signal.objects.locked(signal_id)
     if signal.stage not in UNDECIDED or signal.monitor_only or at < signal.review_due_at:
         return signal
     page = _page(signal)
     severity = max(1, severity_of(signal.severity_hint) - signal.escalations - 1)
-    signal.escalated_at = at
+    due = at + review_within(watched_as(signal.brand_id), severity)
+    if Incident.objects.all().open().filter(brand_id=signal.brand_id, cause_kind=SIGNAL_CAUSE).exists():
+        signal.review_due_at = due
+        signal.save(update_fields=["review_due_at"])
+        schedule_review(signal)
+        return signal
+    if page is not None:
+        _end(page, reason="Nobody has decided in time; a graver page takes its place.", by=by, at=at)
     signal.escalations += 1
-    signal.review_due_at = at + review_within(watched_as(signal.brand_id), severity)
-    if page is None or page.stage == PageStage.RESOLVED:
-        page = _new_page(signal, severity, by=by, at=at)
-        signal.page = page
-    elif page.stage == PageStage.ACKNOWLEDGED:
-        reopen_page(page_id=page.pk, reason="signal_review_overdue", by=by, at=at)
+    signal.escalated_at = at
+    signal.page = raise_page(
+        brand_id=signal.brand_id,
+        cause_kind=OVERDUE,
+        # One cause for each time, or the page of the last time would be the answer.
+        cause_id=uuid5(signal.pk, str(signal.escalations)),
+        severity=severity,
+        headline=f"{Brand.objects.found(signal.brand_id).name}: nobody has decided on a signal in time",
+        by=by,
+        at=at,
+    )
+    again = signal.escalations < MOST_ESCALATIONS
+    if again:
+        signal.review_due_at = due
     signal.save(update_fields=["escalated_at", "escalations", "review_due_at", "page"])
     record("signal.escalated", on=signal, by=by, at=at, severity=severity, times=signal.escalations)
-    if signal.escalations < MOST_ESCALATIONS:
+    if again:
         schedule_review(signal)
     return signal
-
-
-def _new_page(signal: Signal, severity: int, *, by: Actor, at: datetime) -> Page:
-    brand = Brand.objects.found(signal.brand_id)
-    return raise_page(
-        brand_id=signal.brand_id, cause_kind=OVERDUE, cause_id=signal.pk, severity=severity,
-        headline=f"{brand.name}: nobody has decided on a signal", by=by, at=at,
-    )  # fmt: skip
 
 
 @transaction.atomic

@@ -55,14 +55,18 @@ class DetectorShape(Shape):
     )  # fmt: skip
 
 
-def _by_severity(name: str, doc: str, most: int) -> type[Shape]:
-    field = {"min_value": 1, "max_value": most, "required": False, "allow_null": True}
-    fields = {severity: serializers.IntegerField(**field) for severity in SEVERITIES}  # type: ignore[arg-type]
-    return type(name, (Shape,), {**fields, "__doc__": doc})
+class BySeverity(serializers.DictField):
+    """A number for each severity, "1" (the worst) to "4"; null brings the default back."""
 
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        child = serializers.IntegerField(min_value=1, max_value=most, allow_null=True)
+        super().__init__(child=child, allow_empty=False, **kwargs)
 
-QuorumShape = _by_severity("QuorumShape", "How many people must agree that a signal of a severity is no crisis.", 10)
-ReviewMinutesShape = _by_severity("ReviewMinutesShape", "In how many minutes people must have decided.", 10_080)
+    def to_internal_value(self, data: Any) -> Any:
+        known: Any = super().to_internal_value(data)
+        if unknown := sorted(set(known) - set(SEVERITIES)):
+            raise serializers.ValidationError(f"There is no severity {unknown[0]!r}.", code="unknown_field")
+        return known
 
 
 class ListeningChange(Shape):
@@ -75,8 +79,12 @@ class ListeningChange(Shape):
         required=False,
         help_text="Beside the built-in ones.",
     )
-    quorum = QuorumShape(required=False)
-    review_minutes = ReviewMinutesShape(required=False)
+    quorum = BySeverity(
+        most=10, required=False, help_text="How many people must agree that a signal is no crisis, by severity."
+    )
+    review_minutes = BySeverity(
+        most=10_080, required=False, help_text="In how many minutes people must have decided, by severity."
+    )
     retention_days = serializers.IntegerField(min_value=30, max_value=1830, required=False)
 
 
@@ -105,13 +113,13 @@ class ListeningView(serializers.ModelSerializer[ListeningSettings]):
     def get_detector(self, row: ListeningSettings) -> Any:
         return shown_settings(row)
 
-    @extend_schema_field(QuorumShape)
+    @extend_schema_field(BySeverity(most=10))
     def get_quorum(self, row: ListeningSettings) -> Any:
         return {severity: people_needed(row, int(severity)) for severity in SEVERITIES}
 
-    @extend_schema_field(ReviewMinutesShape)
+    @extend_schema_field(BySeverity(most=10_080))
     def get_review_minutes(self, row: ListeningSettings) -> Any:
-        return {severity: review_within(row, int(severity)).seconds // 60 for severity in SEVERITIES}
+        return {severity: int(review_within(row, int(severity)).total_seconds()) // 60 for severity in SEVERITIES}
 
     @extend_schema_field(CalibrationView(allow_null=True))
     def get_calibration(self, row: ListeningSettings) -> Any:
