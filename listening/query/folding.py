@@ -67,7 +67,7 @@ def _pieces(letter: str, words: str, *, flags: re.RegexFlag = re.NOFLAG) -> re.P
     that reading is linear.
     """
     before = f"(?<!{letter})"
-    return re.compile(f"{before}@{letter}+(?:[.@-]{letter}+)*|{before}#{letter}+|{words}", flags)
+    return re.compile(f"{words}|{before}@{letter}+(?:[.@-]{letter}+)*|{before}#{letter}+", flags)
 
 
 _ASCII: Final = _pieces(r"\w", r"\w+", flags=re.ASCII)
@@ -82,11 +82,40 @@ def fold(text: str) -> str:
     """The text as it is compared; folding twice changes nothing more."""
     if text.isascii():
         return text.lower().replace("`", "'")
-    small = unicodedata.normalize("NFKC", _cleaned(text)).casefold()
+    if unicodedata.is_normalized("NFKC", text):
+        folded = text.translate(_LETTER_BY_LETTER)
+        if _NOT_ALONE not in folded:
+            return folded
+    return _fold_whole(text)
+
+
+def _fold_whole(text: str) -> str:
+    small = unicodedata.normalize("NFKC", _cleaned(unicodedata.normalize("NFC", text))).casefold()
     if small.isascii():
         return small.replace("`", "'")
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", small)).casefold()
     return unicodedata.normalize("NFKC", _cleaned(bare))
+
+
+class _Letters(dict[int, str]):
+    """What becomes of each character that can be folded alone, as it is met; marks and Hangul letters depend on what
+    stands beside them, and become _NOT_ALONE.
+    """
+
+    def __missing__(self, point: int) -> str:
+        letter = chr(point)
+        depends = point not in _FOLDED and (unicodedata.category(letter)[0] == "M" or _is_jamo(point))
+        self[point] = folded = _NOT_ALONE if depends else _fold_whole(letter)
+        return folded
+
+
+def _is_jamo(point: int) -> bool:
+    return 0x1100 <= point <= 0x11FF or 0xA960 <= point <= 0xA97F or 0xD7B0 <= point <= 0xD7FF  # noqa: PLR2004
+
+
+# Half a surrogate pair, which no text that was read from UTF-8 can hold; one that does is folded whole.
+_NOT_ALONE: Final = "\ud800"
+_LETTER_BY_LETTER: Final = _Letters()
 
 
 def _cleaned(text: str) -> str:
@@ -136,9 +165,16 @@ def name_of(handle: str) -> str:
     return _SERVER.sub("", handle)
 
 
-def words_of_name(piece: str) -> list[str]:
-    """The words of a hashtag or handle."""
-    return _WORDS_OF_NAME.findall(piece)
+def words_of(pieces: Sequence[str], *, named: bool) -> set[str]:
+    """Everything that `places` finds anywhere; `named` says whether there may be hashtags or handles."""
+    words = set(pieces)
+    if named:
+        for piece in pieces:
+            if piece[0] in "#@":
+                words.update(_WORDS_OF_NAME.findall(piece))
+                if piece[0] == "@":
+                    words.add(name_of(piece))
+    return words
 
 
 def folded_handle(said: str) -> str:

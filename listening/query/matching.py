@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from listening.mood.language import UNKNOWN, guess_language, primary
 from listening.mood.seam import CLIP_AT
-from listening.query.folding import cut, fold, folded_handle, has_dense, name_of, places
+from listening.query.folding import cut, fold, folded_handle, has_dense, name_of, places, words_of
 from listening.query.tree import And, Field, Leaf, Near, Node, Not, Or, Phrase, Word
 
 MOST_SPANS: Final = 20  # that an explanation shows of one term
@@ -56,7 +56,7 @@ class Reading:
         """Everything that stands anywhere."""
         if self.plain:
             return frozenset(self.pieces)
-        return frozenset(word for at in self.places for word in at)
+        return frozenset(words_of(self.pieces, named=True))
 
     @cached_property
     def sorted_words(self) -> list[str]:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from listening.mood.seam import CLIP_AT
-from listening.query.folding import cut, fold, places
+from listening.query.folding import cut, fold, words_of
 from listening.query.matching import Post, Reading
 from listening.query.parsing import LEAST_PREFIX, BadQuery, parse_excluded
 from listening.query.tree import Phrase
@@ -54,6 +54,9 @@ WATCHED: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+MOST_HARMLESS: Final = 20_000
+
+
 class WatchedTerms:
     """The built-in words of all languages, or of some, with a brand's own; immutable.
 
@@ -64,8 +67,9 @@ class WatchedTerms:
         lists = WATCHED.values() if languages is None else [WATCHED.get(code, "") for code in languages]
         said = [term.strip() for one in lists for term in one.split(",") if term.strip()]
         self._words: dict[str, str] = {}  # a single word -> the term as it was written
-        self._phrases: dict[str, list[tuple[str, Phrase]]] = {}  # by their first word
+        self._phrases: dict[str, list[tuple[str, Phrase]]] = {}  # by their first whole word
         self._prefixes: dict[str, list[tuple[str, str]]] = {}  # by their first characters
+        self._harmless: set[str] = set()  # words met before that no term is kept under
         for number, term in enumerate([*said, *own]):
             self._add(term, parse_excluded(term, field=f"watched.{number}"))
 
@@ -87,33 +91,51 @@ class WatchedTerms:
 
     def hits(self, text: str) -> frozenset[str]:
         """The watched terms that a text holds, as they are written in the lists. Linear in the text."""
-        folded = fold(text[:CLIP_AT])
-        pieces = cut(folded)
-        words = set(pieces)
-        if "#" in folded or "@" in folded:
-            words = {word for at in places(pieces) for word in at}
-        hits = {self._words[word] for word in words & self._words.keys()}
-        for word in words:
-            for prefix, term in self._prefixes.get(word[:LEAST_PREFIX], ()):
-                if word.startswith(prefix):
-                    hits.add(term)
-        phrases = words & self._phrases.keys()
-        if phrases:
-            reading = Reading(Post(text))
-            hits.update(
-                term
-                for word in phrases
-                for term, phrase in self._phrases[word]
-                if next(reading.spans(phrase), None) is not None
-            )
-        return frozenset(hits)
+        suspects = self._suspects(text)
+        return frozenset(self._found(text, suspects)) if suspects else frozenset()
+
+    def holds(self, text: str) -> bool:
+        """Whether a text holds a watched term: what `hits` would tell, without telling which."""
+        suspects = self._suspects(text)
+        return bool(suspects) and next(self._found(text, suspects), None) is not None
 
     def count(self, texts: Sequence[str]) -> int:
         """How many of the texts hold a watched term."""
-        return sum(1 for text in texts if self.hits(text))
+        return sum(map(self.holds, texts))
+
+    def _suspects(self, text: str) -> set[str]:
+        """The words of a text that a term begins with or is kept under."""
+        folded = fold(text[:CLIP_AT])
+        pieces = cut(folded)
+        words = words_of(pieces, named="#" in folded or "@" in folded) - self._harmless
+        if not words:
+            return words
+        suspects = {word for word in words if self._is_suspect(word)}
+        if len(self._harmless) > MOST_HARMLESS:
+            self._harmless = set()
+        self._harmless |= words - suspects
+        return suspects
+
+    def _is_suspect(self, word: str) -> bool:
+        if word in self._words or word in self._phrases:
+            return True
+        return any(word.startswith(prefix) for prefix, _ in self._prefixes.get(word[:LEAST_PREFIX], ()))
+
+    def _found(self, text: str, suspects: set[str]) -> Iterator[str]:
+        reading: Reading | None = None
+        for word in suspects:
+            if word in self._words:
+                yield self._words[word]
+            for prefix, term in self._prefixes.get(word[:LEAST_PREFIX], ()):
+                if word.startswith(prefix):
+                    yield term
+            for term, phrase in self._phrases.get(word, ()):
+                reading = reading or Reading(Post(text))
+                if next(reading.spans(phrase), None) is not None:
+                    yield term
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def watched_terms(own: tuple[str, ...] = ()) -> WatchedTerms:
     """The watched terms of a brand with these of its own, made once."""
     return WatchedTerms(own)
