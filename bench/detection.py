@@ -58,7 +58,7 @@ def _quiet(made_up: list[MadeUpBrand]) -> Iterator[Figure]:
         goal="<= 1",
         passed=false <= FALSE_LIMIT_A_MONTH,
     )
-    yield Figure("minutes judged, 200 brands at once", BRANDS * QUIET_DAYS * DAY / seconds, "steps/s")
+    yield Figure("minutes judged, 200 brands at once", BRANDS * QUIET_DAYS * DAY / seconds, "steps/CPU s")
 
 
 def _storms(made_up: list[MadeUpBrand]) -> Iterator[Figure]:
@@ -88,13 +88,13 @@ def _storms(made_up: list[MadeUpBrand]) -> Iterator[Figure]:
 
 def _speed(made_up: MadeUpBrand) -> Iterator[Figure]:
     history = _buckets(made_up, BACKTEST_DAYS * DAY)
-    begun = time.perf_counter()
+    begun = time.process_time()
     replay(history)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     yield Figure(
         "a back-test of ninety days, minute by minute",
         seconds,
-        "s",
+        "CPU s",
         against="limit 30",
         ratio=seconds / BACKTEST_LIMIT_S,
         goal="<= 30",
@@ -104,14 +104,14 @@ def _speed(made_up: MadeUpBrand) -> Iterator[Figure]:
     rounds = []
     for minute in range(3 * DAY, 3 * DAY + 300):
         one = _part(history, minute, minute + 1)
-        begun = time.perf_counter()
+        begun = time.process_time()
         state, _ = advance(state, one)
-        rounds.append((time.perf_counter() - begun) * 1000)
+        rounds.append((time.process_time() - begun) * 1000)
     took = statistics.median(rounds)
     yield Figure(
         "one minute of one brand by itself",
         took,
-        "ms",
+        "CPU ms",
         against="limit 20",
         ratio=took / LIVE_LIMIT_MS,
         goal="<= 20",
@@ -135,9 +135,9 @@ def _alarms(buckets: list[Buckets]) -> tuple[list[list[int]], float]:
     minutes = np.stack([checked(each) for each in buckets])
     batch = stack([new_state(zone="UTC", bin_minutes=1)] * len(buckets))
     heard: list[list[int]] = [[] for _ in buckets]
-    begun = time.perf_counter()
+    begun = time.process_time()
     first = minute_of(START)
     for hour in walk(batch, first, minutes, Levels.of([Settings()] * len(buckets)), [()] * len(buckets)):
         for brand, _, i in alarms_of(hour):
             heard[brand].append(hour.hour * 60 + i + 1 - first)
-    return heard, time.perf_counter() - begun
+    return heard, time.process_time() - begun

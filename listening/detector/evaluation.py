@@ -294,19 +294,25 @@ def leave_one_out(series: Sequence[Series]) -> list[LeftOut]:
     if sum(bool(each.windows) for each in series) < 2:  # noqa: PLR2004 - one to score and one to choose on
         raise Unreadable("Leaving one out needs at least two series with windows.")
     plain = Settings()
-    choices = [
-        replace(plain, alarm_score_shift=shift / 10, least_ratio=ratio)
-        for shift in range(-10, 11, 2)
-        for ratio in (3.0, 3.5, 4.0, 4.5, 5.0)
-    ]
+    shifts, ratios = [step / 10 for step in range(-10, 11, 2)], [3.0, 3.5, 4.0, 4.5, 5.0]
+    choices = [replace(plain, alarm_score_shift=shift, least_ratio=ratio) for shift in shifts for ratio in ratios]
     table = [[outcome(each, alarms) for alarms in alarms_in(each, [plain, *choices])] for each in series]
     left = []
     for i, each in enumerate(series):
         others = [row for j, row in enumerate(table) if j != i]
         merits = [_merit([row[1 + choice] for row in others]) for choice in range(len(choices))]
-        best = max(range(len(choices)), key=merits.__getitem__)
+        # A choice is as good as its neighbours are: the single best one owes too much to luck.
+        smooth = _smoothed(np.array(merits).reshape(len(shifts), len(ratios))).ravel()
+        best = int(smooth.argmax())
         left.append(LeftOut(name=each.name, chosen=choices[best], outcome=table[i][1 + best], default=table[i][0]))
     return left
+
+
+def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each value replaced by the mean of itself and of its neighbours, edges repeated."""
+    padded = np.pad(values, 1, mode="edge")
+    around: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).mean(axis=(2, 3))
+    return around
 
 
 def _merit(outcomes: Sequence[Outcome]) -> float:

@@ -375,7 +375,9 @@ def test_the_explanation_tells_plain_facts() -> None:
     severity, parts = severity_hint(first)
     assert facts["severity_hint"] == severity
     assert severity == round(1 + sum(part.points for part in parts))
-    assert [part.name for part in parts] == ["size", "rarity", "negative", "reach", "people"]
+    assert [part.name for part in parts] == [
+        "size", "rarity", "negative", "reach", "people", "velocity", "influence", "watched", "spread"
+    ]  # fmt: skip
 
 
 def test_a_graver_storm_gets_a_graver_hint() -> None:
