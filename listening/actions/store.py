@@ -70,7 +70,7 @@ SELECT CASE WHEN count(*) < %s THEN coalesce(array_agg(encode(uuid_send(key), 'h
 
 # Halves of surrogate pairs, which no text that was read from UTF-8 can hold: they stand between cells and rows until
 # everything else is escaped.
-CELL, ROW = "\ud800", "\ud801"
+CELL, ROW = chr(0xD800), chr(0xD801)
 
 
 class Row(Struct, frozen=True):

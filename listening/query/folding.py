@@ -114,7 +114,7 @@ def _is_jamo(point: int) -> bool:
 
 
 # Half a surrogate pair, which no text that was read from UTF-8 can hold; one that does is folded whole.
-_NOT_ALONE: Final = "\ud800"
+_NOT_ALONE: Final[str] = chr(0xD800)
 _LETTER_BY_LETTER: Final = _Letters()
 
 
