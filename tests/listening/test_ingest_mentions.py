@@ -336,23 +336,22 @@ def test_a_delivery_takes_the_same_few_queries_however_large_it_is(bo: Person, s
 
 
 def test_jobs_look_at_once_at_what_is_over_and_later_at_what_is_not(bo: Person, source: Source) -> None:
-    now = timezone.now()
-    five = now - timedelta(minutes=now.minute % 5, seconds=now.second, microseconds=now.microsecond)
+    this_minute = timezone.now().replace(second=0, microsecond=0)
 
     def looks(minutes_ago: float) -> list[tuple[str, str, datetime]]:
         Job.objects.all().delete()
         deliver(
             bo,
             source,
-            [mention(0, external_id=str(uuid7()), posted_at=(five - timedelta(minutes=minutes_ago)).isoformat())],
+            [mention(0, external_id=str(uuid7()), posted_at=(this_minute - timedelta(minutes=minutes_ago)).isoformat())],
         )
         waiting = Job.objects.filter(handler__startswith="listening.").order_by("handler", "due_at")
         return [(job.handler, job.key, job.due_at) for job in waiting]
 
     brand = str(source.brand_id)
     [(handler, key, due_at)] = looks(0)
-    assert (handler, key) == ("listening.detect", f"{brand}@{five.astimezone(UTC).isoformat()}")
-    assert due_at == five + timedelta(minutes=5, seconds=5)
+    assert (handler, key) == ("listening.detect", f"{brand}@{this_minute.astimezone(UTC).isoformat()}")
+    assert due_at == this_minute + timedelta(minutes=1, seconds=5)
     assert [look[:2] for look in looks(10)] == [("listening.detect", brand)]
     assert [look[:2] for look in looks(600)] == [("listening.relearn", brand)]
 

@@ -22,7 +22,7 @@ def twelve(lea: Person, source: Source) -> None:
         mention(
             n,
             posted_at=(NOON + timedelta(minutes=n)).isoformat(),
-            text="I hate it, horrible!" if n % 3 == 0 else "There is a table.",
+            text="I hate it, horrible!" if n % 3 == 0 else "The shop opens at nine.",
             language="de" if n == 5 else "en",
             kind="review" if n == 7 else "post",
         )
@@ -48,7 +48,7 @@ def test_a_mention_shows_what_was_said_and_how_it_was_read(lea: Person, source: 
         "external_id": "m-11",
         "kind": "post",
         "posted_at": "2026-03-02T12:11:00Z",
-        "text": "There is a table.",
+        "text": "The shop opens at nine.",
         "language": "en",
     }
     assert item["author"] == {"handle": "person11", "name": "Person 11", "followers": 111}
