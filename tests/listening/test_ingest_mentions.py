@@ -340,11 +340,8 @@ def test_jobs_look_at_once_at_what_is_over_and_later_at_what_is_not(bo: Person, 
 
     def looks(minutes_ago: float) -> list[tuple[str, str, datetime]]:
         Job.objects.all().delete()
-        deliver(
-            bo,
-            source,
-            [mention(0, external_id=str(uuid7()), posted_at=(this_minute - timedelta(minutes=minutes_ago)).isoformat())],
-        )
+        posted_at = this_minute - timedelta(minutes=minutes_ago)
+        deliver(bo, source, [mention(0, external_id=str(uuid7()), posted_at=posted_at.isoformat())])
         waiting = Job.objects.filter(handler__startswith="listening.").order_by("handler", "due_at")
         return [(job.handler, job.key, job.due_at) for job in waiting]
 
