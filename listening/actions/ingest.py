@@ -29,6 +29,8 @@ from listening.models import ListeningSettings, Source
 from listening.mood import Guarded, Mood, readable
 from listening.mood.seam import CLIP_AT
 from listening.partitions import key_digits, make_partitions, milliseconds
+from listening.query import WatchedTerms, watched_terms
+from listening.query.live import matcher_for, post_of
 
 # As long are mentions kept of a brand that has not said otherwise.
 KEPT_FOR: Final = timedelta(days=395)
@@ -111,10 +113,11 @@ class Known:
 
 @dataclass(slots=True)
 class Batch:
-    """One delivery on its way: for whom, who reads the moods, and what it adds to which minute."""
+    """One delivery on its way: for whom, who reads the moods, what is watched for, what it adds to which minute."""
 
     source: Source
     reader: Guarded
+    watched: WatchedTerms
     keep_from: datetime
     at: datetime
     tallies: Tallies = field(default_factory=dict)
@@ -133,12 +136,13 @@ def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor,
     A deletion empties it and leaves it counted, in whichever order the two come. `items` come from
     `listening.ingest.read_items`. Raises NotFound (404), SourcePaused and SourceEnded (409).
     """
-    source: Source = Source.objects.found(source_id)
+    source: Source = Source.objects.all().select_related("query").found(source_id)
     if source.ended_at is not None:
         raise SourceEnded(source=str(source.pk))
     if source.paused_at is not None:
         raise SourcePaused(source=str(source.pk))
-    batch = Batch(source, reader_for(source.brand_id), at - _kept_for(source), at)
+    kept_for, own_terms = _as_the_brand_wants(source)
+    batch = Batch(source, reader_for(source.brand_id), watched_terms(own_terms), at - kept_for, at)
     mine = str(source.pk)
     newest = newest_versions(item for item in items if isinstance(item, Item))
     keyed = {key_digits(mine, external_id): item for external_id, item in newest.items()}
@@ -146,7 +150,8 @@ def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor,
 
     known = _known(keyed) if len(keyed) > FEW else {}
     fresh = {key: item for key, item in keyed.items() if key not in known}
-    kept = {key: item for key, item in fresh.items() if item.posted_at >= batch.keep_from}
+    young = {key: item for key, item in fresh.items() if item.posted_at >= batch.keep_from}
+    kept = _asked_for(source, young)
     stored = _store(batch, kept)
     if len(stored) < len(fresh):
         # Known all the time, or another delivery was quicker with them; by now it has committed.
@@ -157,19 +162,35 @@ def ingest_mentions(*, source_id: UUID, items: Sequence[Item | Gone], by: Actor,
     failpoint("listening.before_count")
     count(source, batch.tallies, at=at)
 
-    expired = sum(1 for key in fresh if key not in kept and key not in known)
+    expired = sum(1 for key in fresh if key not in young and key not in known)
+    unmatched = sum(1 for key in young if key not in kept and key not in known)
     new = len(stored) + late
     counts = Counts(
-        new=new, known=len(items) - new - edited - deleted - expired, edited=edited, deleted=deleted, expired=expired
+        new=new,
+        known=len(items) - new - edited - deleted - expired - unmatched,
+        edited=edited,
+        deleted=deleted,
+        unmatched=unmatched,
+        expired=expired,
     )
     if new or edited or deleted:
         _tell(batch, counts, by=by)
     return counts
 
 
-def _kept_for(source: Source) -> timedelta:
-    row = ListeningSettings.objects.filter(brand_id=source.brand_id).values_list("retention_days", flat=True).first()
-    return KEPT_FOR if row is None else timedelta(days=row)
+def _as_the_brand_wants(source: Source) -> tuple[timedelta, tuple[str, ...]]:
+    """How long the brand keeps mentions, and the terms it watches for beside the built-in ones."""
+    rows = ListeningSettings.objects.filter(brand_id=source.brand_id)
+    row = rows.values_list("retention_days", "watched_terms").first()
+    return (KEPT_FOR, ()) if row is None else (timedelta(days=row[0]), tuple(row[1]))
+
+
+def _asked_for(source: Source, items: dict[str, Item]) -> dict[str, Item]:
+    """Those that the source's query matches; all of them where it has none."""
+    if source.query is None:
+        return items
+    matcher = matcher_for(source.query)
+    return {key: item for key, item in items.items() if matcher.matches(post_of(item, network=source.network))}
 
 
 def _known(keys: Iterable[str]) -> dict[str, Known]:
@@ -190,7 +211,7 @@ def _store(batch: Batch, items: Mapping[str, Item]) -> set[str]:
         return set()
     moods = _moods(batch, items.values())
     rows = [
-        Row(key, item, mood, milliseconds(item.posted_at) // A_MINUTE, watched=False)
+        Row(key, item, mood, milliseconds(item.posted_at) // A_MINUTE, batch.watched.holds(item.text))
         for (key, item), mood in zip(items.items(), moods, strict=True)
     ]
     make_partitions(minute_at(minute) for minute in {row.minute for row in rows})
@@ -232,7 +253,7 @@ def _edit(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -
         cursor.execute(LOCK_EDITED, [list(wanted)])
         locked = [row for row in cursor.fetchall() if _changes(wanted[row[0]], Known(*row[:4]))]
         moods = _moods(batch, [wanted[row[0]] for row in locked])
-        for (mention_id, _, _, _, posted_at, language, was_negative, _), mood in zip(locked, moods, strict=True):
+        for (mention_id, _, _, _, posted_at, language, was_negative, was_said), mood in zip(locked, moods, strict=True):
             item = wanted[mention_id]
             rows.append(
                 (
@@ -243,6 +264,7 @@ def _edit(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -
             # The mention stays in the minute that counted it, whatever the new version says of its time.
             one = batch.tallies.setdefault((milliseconds(posted_at) // A_MINUTE, language), Tally())
             one.negative += (mood.label == "negative") - was_negative
+            one.watched += batch.watched.holds(item.text) - batch.watched.holds(was_said)
         if rows:
             columns = [list(column) for column in zip(*rows, strict=True)]
             cursor.execute(EDIT, [batch.scorer, *columns, columns[0]])
