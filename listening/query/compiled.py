@@ -101,6 +101,17 @@ class CompiledQuery:
             language_wanted=self._speaks is None or self._speaks(reading),
         )
 
+    @cached_property
+    def choices(self) -> frozenset[str]:
+        """Everything that may become an anchor."""
+        found: set[str] = set()
+        for leaf, wanted in leaves(self.tree):
+            if wanted and isinstance(leaf, Phrase):
+                found.update(_anchors_of_phrase(leaf))
+            elif wanted and isinstance(leaf, Near):
+                found.update(*map(_anchors_of_phrase, leaf.left + leaf.right))
+        return frozenset(found)
+
     def anchors(self, cost: Cost) -> frozenset[str]:
         """Words of which every matching post holds at least one, chosen to be as cheap as `cost` tells; never empty."""
         found = anchors_of(self.tree, cost)

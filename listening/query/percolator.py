@@ -36,11 +36,12 @@ class Percolator(Generic[Key]):
         self._prefixes: dict[str, set[int]] = {}  # the first characters of prefixes -> how long the prefixes are
         self._uses: Counter[str] = Counter()
         known = list(queries)
-        # A word that many queries have is likely in many posts: known before the first query chooses.
+        # A word that many queries have stands for many candidates, and is likely in many posts: all of them are
+        # counted before the first query chooses.
         for _, query in known:
-            self._uses.update(query.anchors(usual_cost))
+            self._uses.update(query.choices)
         for key, query in known:
-            self.add(key, query)
+            self._put(key, query)
 
     def __len__(self) -> int:
         return len(self._queries)
@@ -50,6 +51,10 @@ class Percolator(Generic[Key]):
 
     def add(self, key: Key, query: CompiledQuery) -> None:
         """Match this query from now on; one that stood under the key is replaced."""
+        self._uses.update(query.choices)
+        self._put(key, query)
+
+    def _put(self, key: Key, query: CompiledQuery) -> None:
         self.remove(key)
         anchors = query.anchors(self._cost)
         self._queries[key] = query, anchors
@@ -61,7 +66,14 @@ class Percolator(Generic[Key]):
 
     def remove(self, key: Key) -> None:
         """Match the query of this key no more; a key that is not here changes nothing."""
-        for anchor in self._queries.pop(key, (None, frozenset[str]()))[1]:
+        if key not in self._queries:
+            return
+        query, anchors = self._queries.pop(key)
+        for word in query.choices:
+            self._uses[word] -= 1
+            if not self._uses[word]:
+                del self._uses[word]
+        for anchor in anchors:
             del self._under[anchor][key]
             if not self._under[anchor]:
                 del self._under[anchor]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
 from core.wall import inside
-from listening.models import Query, Source
+from listening.models import Bucket, Query, Source
 from listening.query import Post
 from listening.query.live import Streams, matcher_for
 from tests.cast import Answer, Person, events_of
@@ -33,7 +34,7 @@ def add(person: Person, north: North, **said: Any) -> Answer:
 def test_a_query_is_kept_and_told(bo: Person, north: North) -> None:
     answer = add(bo, north, **STORM)
     assert answer.status == 201
-    assert answer.body["canonical"] == 'aurora AND (boycot* AND or OR "data leak")'
+    assert answer.body["canonical"] == 'aurora AND ((boycot* AND or) OR "data leak")'
     assert (answer.body["expression"], answer.body["exclude"]) == (STORM["expression"], ["#ad"])
     with inside(north.agency.pk):
         query: Query = Query.objects.get(pk=answer.body["id"])
@@ -204,3 +205,26 @@ def test_a_query_is_compiled_once_a_version(lea: Person, north: North) -> None:
     assert matcher_for(query) is matcher_for(again)
     again.version, again.expression = 2, "other"
     assert matcher_for(again).canonical == "other"
+
+
+def test_a_delivery_stores_what_the_query_asks_for_and_counts_watched_terms(
+    lea: Person, north: North, now: datetime
+) -> None:
+    made = add(lea, north, **{**STORM, "expression": "aurora", "exclude": ["#ad"], "languages": []})
+    source = lea.post("sources", {"brand": str(north.aurora.pk), "name": "tool", "query": made.body["id"]}).body["id"]
+    texts = ["Aurora is lovely", "Boycott Aurora!", "Borealis", "aurora #AD", "aurora: a data breach"]
+    items = [
+        {"external_id": str(number), "posted_at": now.isoformat(), "text": text} for number, text in enumerate(texts)
+    ]
+    first = lea.post(f"ingest/mentions?source={source}", items)
+    assert first.status in (200, 201), first.body
+    assert (first.body["new"], first.body["unmatched"]) == (3, 2)
+    again = lea.post(f"ingest/mentions?source={source}", items)
+    assert (again.body["new"], again.body["known"], again.body["unmatched"]) == (0, 3, 2)
+    with inside(north.agency.pk):
+        assert Bucket.objects.aggregate(n=Sum("volume"), w=Sum("watched")) == {"n": 3, "w": 2}
+    # An edit that asks for nothing any more stays; a term that goes is counted no more.
+    edit = [{**items[1], "text": "never mind", "edited_at": now.isoformat()}]
+    assert lea.post(f"ingest/mentions?source={source}", edit).body["edited"] == 1
+    with inside(north.agency.pk):
+        assert Bucket.objects.aggregate(n=Sum("volume"), w=Sum("watched")) == {"n": 3, "w": 1}
