@@ -10,8 +10,10 @@ from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from listening.actions import detect_signals, relearn_normal
+from listening.actions.backtest import calibrate_brands, run_backtest
 from listening.actions.erase import continue_erasure
 from listening.actions.index import index_words
+from listening.actions.look import look_at_quiet_brands
 from listening.actions.mood import learn_lexicon
 from listening.actions.read_again import read_again
 from listening.actions.retention import purge_mentions, tend_partitions
@@ -19,10 +21,13 @@ from listening.actions.review import escalate_signal
 from listening.sources import jobs as source_jobs
 
 __all__ = [
+    "backtest",
+    "calibrate_all",
     "detect",
     "erase",
     "index_words_of_agency",
     "learn_lexicon_of_brand",
+    "look_at_the_quiet",
     "purge_more",
     "purge_of_agency",
     "read_contested_again",
@@ -48,9 +53,25 @@ def relearn(run: Run) -> None:
     relearn_normal(brand_id=UUID(run.args["brand_id"]), by=DETECTOR, at=run.at)
 
 
+@in_rounds("listening.look_round", every=timedelta(minutes=10), queue="listen", lease=120)
+def look_at_the_quiet(run: Run) -> None:
+    """Mentions make the detector look; that they stay away must be seen as well."""
+    look_at_quiet_brands(at=run.at)
+
+
 @job("listening.review_due", queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
 def review_due(run: Run) -> None:
     escalate_signal(signal_id=UUID(run.args["signal_id"]), by=DETECTOR, at=run.at)
+
+
+@job("listening.backtest", queue="bulk", semantics="at_least_once", max_attempts=3, lease=300)
+def backtest(run: Run) -> None:
+    run_backtest(backtest_id=UUID(run.args["backtest_id"]), at=run.at)
+
+
+@in_rounds("listening.calibrate", every=timedelta(days=1), queue="bulk", lease=600)
+def calibrate_all(run: Run) -> None:
+    calibrate_brands(by=DETECTOR, at=run.at)
 
 
 @job("listening.learn_lexicon", queue="bulk", semantics="at_least_once", max_attempts=5, lease=300)

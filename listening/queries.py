@@ -13,8 +13,10 @@ from django.db import connection
 from django.db.models import Count, Max, Sum
 
 from core.refusals import Invalid
+from listening.detector import Usual
 from listening.detector.volume import band
-from listening.models import Band, Bucket, Mention, Signal, Story, StoryMention
+from listening.models import Band, Bucket, Mention, Signal, Source, Story, StoryMention
+from listening.mood.language import UNKNOWN
 from listening.partitions import first_id
 from listening.terms import count_terms, top_terms
 
@@ -23,6 +25,9 @@ BIN: Final = timedelta(minutes=5)
 MINUTE: Final = timedelta(minutes=1)
 # What is older than this has settled: the detector learns it for good, and no alarm is raised for it any more.
 SETTLES_AFTER: Final = timedelta(hours=2)
+USUAL_DAYS: Final = timedelta(days=10)
+# A brand of which nothing was heard for so long was not listened to: the silence teaches nothing.
+DEAF_AFTER: Final = timedelta(days=2)
 # As far back as a brand's normal is learned from.
 HORIZON: Final = timedelta(days=35)
 
@@ -51,6 +56,19 @@ def start_of_minute(instant: datetime) -> datetime:
 
 def start_of_step(instant: datetime, step: timedelta) -> datetime:
     return EPOCH + (instant - EPOCH) // step * step
+
+
+def usual_of(brand_id: UUID, *, before: datetime) -> Usual:
+    """By which languages and networks the brand's mentions came in the ten days before an instant."""
+    rows = Bucket.objects.filter(brand_id=brand_id, minute__gte=before - USUAL_DAYS, minute__lt=before)
+    counted = list(rows.values_list("source_id", "language").annotate(count=Sum("volume")))
+    networks = dict(Source.objects.filter(brand_id=brand_id).values_list("id", "network"))
+    places: dict[str, dict[str, float]] = {"language": {}, "network": {}}
+    for source_id, language, count in counted:
+        for kind, place in (("language", language), ("network", networks.get(source_id, ""))):
+            if place and place != UNKNOWN:
+                places[kind][place] = places[kind].get(place, 0.0) + count
+    return Usual(places=places, mentions=float(sum(count for _, _, count in counted)))
 
 
 # The minute; volume, negative, reach, authors, loudest, watched.

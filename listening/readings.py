@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from listening.detector import Finding, Reading, explain, severity_hint
+from listening.detector import Finding, Forecast, Reading, explain, severity_hint
 from listening.detector.volume import band
 from listening.queries import BIN, over_dispersion, start_of_bin
 from listening.states import SignalKind
@@ -128,9 +128,19 @@ def begin_of(reading: Reading) -> datetime:
     return reading.at - timedelta(minutes=reading.bin_minutes)
 
 
-def explanation(worst: Reading, recent: Sequence[Reading], made_of: dict[str, Any], copied: float) -> dict[str, Any]:
+def explanation(
+    worst: Reading,
+    recent: Sequence[Reading],
+    made_of: dict[str, Any],
+    copied: float,
+    *,
+    findings: Sequence[Finding] = (),
+    ahead: Sequence[Forecast] = (),
+) -> dict[str, Any]:
     """All that a person needs to judge a signal, as JSON values: facts and sentences of the worst bin, its band, what
-    the mentions are, who says them, and the recent minutes as points of a chart.
+    the mentions are, who says them, the recent minutes as points of a chart, and the next hours with their band.
+
+    `findings` are those of the window's facts, beside the reading's own.
     """
     return {
         **explain(worst),
@@ -146,7 +156,7 @@ def explanation(worst: Reading, recent: Sequence[Reading], made_of: dict[str, An
                 "high": round(found.high, 4),
                 "why": found.why,
             }
-            for found in sorted(worst.findings, key=lambda found: -found.score)
+            for found in sorted([*worst.findings, *findings], key=lambda found: -found.score)
         ],
         "band": {
             "observed": worst.observed,
@@ -166,6 +176,15 @@ def explanation(worst: Reading, recent: Sequence[Reading], made_of: dict[str, An
                 "high": round(five.high, 2),
             }
             for five in fives(recent)[-MOST_CHART_POINTS:]
+        ],
+        "forecast": [
+            {
+                "at": hour.at.isoformat().replace("+00:00", "Z"),
+                "expected": round(hour.expected, 2),
+                "low": round(hour.low, 2),
+                "high": round(hour.high, 2),
+            }
+            for hour in ahead
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,19 +26,27 @@ from listening.actions.stories import Telling, tell_story
 from listening.detector import (
     Buckets,
     Event,
+    Facts,
+    Finding,
+    Forecast,
     Reading,
     Settings,
     State,
     advance,
+    forecast,
+    judge_facts,
     new_state,
+    severity_hint,
     skip,
     state_from_dict,
     state_to_dict,
 )
 from listening.detector.state import UnknownStateVersion
 from listening.models import DetectorState, Signal
+from listening.mood.language import UNKNOWN
 from listening.queries import (
     BIN,
+    DEAF_AFTER,
     HORIZON,
     MINUTE,
     SETTLES_AFTER,
@@ -48,6 +57,7 @@ from listening.queries import (
     said_between,
     start_of_bin,
     start_of_minute,
+    usual_of,
 )
 from listening.readings import (
     WITHOUT_A_CROWD,
@@ -56,7 +66,6 @@ from listening.readings import (
     fives,
     gravity_of,
     headline,
-    hint_of,
     leading,
     observed,
     severity_of,
@@ -70,8 +79,6 @@ from tenants.models import Brand
 REMEMBERED: Final = timedelta(days=35)
 # A story that was not heard of yet is a signal of its own when it has so many mentions.
 NEW_STORY_FROM: Final = 10
-# A brand of which nothing was heard for so long was not listened to: the silence teaches nothing.
-DEAF_AFTER: Final = timedelta(days=2)
 # A new alarm after so much quiet is another storm, and whoever took the last page must hear of it.
 CALM_AFTER: Final = timedelta(hours=1)
 
@@ -136,12 +143,12 @@ def _look(memory: DetectorState, brand: Brand, *, by: Actor, at: datetime) -> li
         memory.heard_to = old[-1][0]
     if settled_to > start:
         memory.state, memory.settled_to = state_to_dict(state), settled_to
-    _, recent = _through(state, minutes[len(old) :], settled_to, end, watch, heard_to=memory.heard_to)
+    present, recent = _through(state, minutes[len(old) :], settled_to, end, watch, heard_to=memory.heard_to)
     memory.evaluated_to = end
     memory.save(update_fields=["state", "settled_to", "heard_to", "evaluated_to"])
     _keep_bands(brand.pk, [*settled, *recent])
     failpoint("listening.before_raise")
-    raised = _answer(recent, brand, by=by, at=at)
+    raised = _answer(recent, forecast(present, events=watch.events), watch.settings, brand, by=by, at=at)
     if raised is None:
         return []
     schedule_review(raised)
@@ -167,17 +174,17 @@ def _through(
 ) -> tuple[State, list[Reading]]:
     """Advance from `start` to `end` through what was listened to, and pass over the rest."""
     readings: list[Reading] = []
-    for begin, stop, heard in _listened(minutes, start, end, heard_to=heard_to):
+    for begin, stop, heard in listened(minutes, start, end, heard_to=heard_to):
         if state.next_minute not in {None, int(begin.timestamp()) // 60}:
             state = skip(state, to=begin, events=watch.events)
-        state, found = advance(state, _buckets(heard, begin, stop), watch.settings, watch.events)
+        state, found = advance(state, buckets_of(heard, begin, stop), watch.settings, watch.events)
         readings += found
     if state.next_minute != int(end.timestamp()) // 60:
         state = skip(state, to=end, events=watch.events)
     return state, readings
 
 
-def _listened(
+def listened(
     minutes: Sequence[Minute], start: datetime, end: datetime, *, heard_to: datetime | None
 ) -> Iterator[tuple[datetime, datetime, list[Minute]]]:
     """The spans in which the brand was listened to, with their minutes: a silence counts for two days."""
@@ -195,7 +202,7 @@ def _listened(
         yield start, min(deaf_from, end), heard
 
 
-def _buckets(minutes: Sequence[Minute], start: datetime, end: datetime) -> Buckets:
+def buckets_of(minutes: Sequence[Minute], start: datetime, end: datetime) -> Buckets:
     counts = np.zeros((6, (end - start) // MINUTE), dtype=np.int64)
     for minute, *six in minutes:
         counts[:, (minute - start) // MINUTE] = six
@@ -219,7 +226,18 @@ def _keep_bands(brand_id: UUID, readings: Sequence[Reading]) -> None:
         )  # fmt: skip
 
 
-def _answer(recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime) -> Signal | None:
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What is known of a departure beside its numbers: what is told, how it spreads, and how it may go on."""
+
+    telling: Telling
+    findings: tuple[Finding, ...]
+    ahead: list[Forecast]
+
+
+def _answer(
+    recent: Sequence[Reading], ahead: list[Forecast], settings: Settings, brand: Brand, *, by: Actor, at: datetime
+) -> Signal | None:
     """Let the signal of the story that carries the departure grow, or raise a new one; returns it when it is new.
 
     A brand has one open signal of a story. What has no story of its own, because many voices say many things, belongs
@@ -234,27 +252,39 @@ def _answer(recent: Sequence[Reading], brand: Brand, *, by: Actor, at: datetime)
         .select_for_update(of=("self",), no_key=True)
     )
     standing = [signal for signal in signals if _stands(signal)]
-    telling = _telling(departing, brand)
+    now = _now(departing, ahead, settings, brand)
+    telling = now.telling
     story_id = None if telling.story is None else telling.story.pk
     same = next((signal for signal in standing if signal.story_id == story_id), None)
     if same is None and standing and (story_id is None or _takes_the_story(standing[0], departing)):
         same = standing[0]
         same.story = telling.story or same.story
     if same is not None:
-        _grow(same, recent, telling, brand, by=by, at=at)
+        _grow(same, recent, now, brand, by=by, at=at)
         return None
     # What people have decided on stays decided, however late the mentions came that changed its minutes.
     decided_to = max((signal.seen_at for signal in signals), default=None)
     fresh = [reading for reading in departing if reading.alarm and (decided_to is None or reading.at > decided_to)]
     if not fresh and _is_news(telling, signals):
         fresh = departing[-1:]
-    return _raise(fresh[0], recent, telling, brand, by=by, at=at) if fresh else None
+    return _raise(fresh[0], recent, now, brand, by=by, at=at) if fresh else None
 
 
-def _telling(departing: Sequence[Reading], brand: Brand) -> Telling:
-    """What the mentions tell that depart now: those of the newest departure, from the first minute of its window."""
+def _now(departing: Sequence[Reading], ahead: list[Forecast], settings: Settings, brand: Brand) -> _Now:
+    """What the mentions of the newest departure are, from the first minute of its window."""
     start, end = window_of(departing[-1])
-    return tell_story(brand_id=brand.pk, said=said_between(brand.pk, start, end), start=start)
+    said = said_between(brand.pk, start, end)
+    telling = tell_story(brand_id=brand.pk, said=said, start=start)
+    facts = Facts(
+        window_minutes=(end - start) // MINUTE,
+        mentions=len(said),
+        authors=len({one.author or one.id for one in said}),
+        networks=Counter(one.network for one in said if one.network),
+        languages=Counter(one.language for one in said if one.language != UNKNOWN),
+        countries=Counter(one.country for one in said if one.country),
+        copied=round(telling.copied * sum(not one.repost for one in said)),
+    )
+    return _Now(telling, tuple(judge_facts(usual_of(brand.pk, before=start), facts, settings)), ahead)
 
 
 def _takes_the_story(signal: Signal, departing: Sequence[Reading]) -> bool:
@@ -276,16 +306,17 @@ def _worst(departing: Sequence[Reading]) -> Reading:
     return max(departing, key=gravity_of)
 
 
-def _explained(worst: Reading, recent: Sequence[Reading], telling: Telling, brand: Brand) -> dict[str, Any]:
+def _explained(worst: Reading, recent: Sequence[Reading], now: _Now, brand: Brand) -> dict[str, Any]:
     start, end = window_of(worst)
-    made = made_of(brand.pk, start=start, end=end, told=telling.centre)
-    made["story"] = None if telling.story is None else {"id": str(telling.story.pk), "mentions": telling.mentions}
-    return explanation(worst, recent, made, telling.copied)
+    made = made_of(brand.pk, start=start, end=end, told=now.telling.centre)
+    story = now.telling.story
+    made["story"] = None if story is None else {"id": str(story.pk), "mentions": now.telling.mentions}
+    return explanation(worst, recent, made, now.telling.copied, findings=now.findings, ahead=now.ahead)
 
 
-def _hint(worst: Reading, told: dict[str, Any]) -> int:
+def _hint(worst: Reading, now: _Now, told: dict[str, Any]) -> int:
     """The detector's hint, less where no crowd speaks."""
-    hint = hint_of(worst)
+    hint = severity_hint(worst, now.findings)[0]
     return hint if told["crowd"]["organic"] else max(1, hint - WITHOUT_A_CROWD)
 
 
@@ -298,22 +329,20 @@ def _stands(signal: Signal) -> bool:
     )
 
 
-def _raise(
-    first: Reading, recent: Sequence[Reading], telling: Telling, brand: Brand, *, by: Actor, at: datetime
-) -> Signal:
+def _raise(first: Reading, recent: Sequence[Reading], now: _Now, brand: Brand, *, by: Actor, at: datetime) -> Signal:
     departing = [reading for reading in recent if reading.findings and reading.at >= first.at]
     worst = _worst(departing)
-    told = _explained(worst, recent, telling, brand)
-    hint = _hint(worst, told)
+    told = _explained(worst, recent, now, brand)
+    hint = _hint(worst, now, told)
     severity = severity_of(hint)
-    kind = first_kind(_kinds(departing))
+    kind = first_kind(_kinds(departing, now))
     watch = watched_as(brand.pk)
     signal = Signal(
         id=uuid7(),
         brand_id=brand.pk,
-        story=telling.story,
+        story=now.telling.story,
         kind=kind,
-        kinds=_kinds(departing),
+        kinds=_kinds(departing, now),
         severity_hint=hint,
         starts_at=window_of(first)[0],
         alarmed_at=max(reading.at for reading in departing if reading.alarm or reading is first),
@@ -353,9 +382,7 @@ def _raise(
     return signal
 
 
-def _grow(
-    signal: Signal, recent: Sequence[Reading], telling: Telling, brand: Brand, *, by: Actor, at: datetime
-) -> None:
+def _grow(signal: Signal, recent: Sequence[Reading], now: _Now, brand: Brand, *, by: Actor, at: datetime) -> None:
     """Follow the departure: how long it lasts, what speaks, and, where it got worse, what it is now."""
     departing = [reading for reading in recent if reading.findings]
     worst = _worst(departing)
@@ -368,12 +395,12 @@ def _grow(
         signal.starts_at = window_of(alarms[0])[0]
     signal.alarmed_at = max([signal.alarmed_at, *again])
     signal.seen_at = max(signal.seen_at, departing[-1].at)
-    signal.kinds = sorted({*signal.kinds, *_kinds(departing)})
+    signal.kinds = sorted({*signal.kinds, *_kinds(departing, now)})
     signal.kind = first_kind(signal.kinds)
     before = signal.severity_hint
     if gravity_of(worst) > (signal.explanation["severity_hint"], signal.explanation["score"]):
-        signal.explanation = _explained(worst, recent, telling, brand)
-        signal.severity_hint = max(before, _hint(worst, signal.explanation))
+        signal.explanation = _explained(worst, recent, now, brand)
+        signal.severity_hint = max(before, _hint(worst, now, signal.explanation))
     # Measurements make no new version: whoever is deciding has seen the signal, and the storm does not wait.
     signal.save(
         update_fields=["story", "kind", "kinds", "starts_at", "alarmed_at", "seen_at", "severity_hint", "explanation"]
@@ -391,8 +418,8 @@ def _grow(
         )
 
 
-def _kinds(departing: Sequence[Reading]) -> list[str]:
-    return sorted({found.kind for reading in departing for found in reading.findings})
+def _kinds(departing: Sequence[Reading], now: _Now) -> list[str]:
+    return sorted({found.kind for reading in departing for found in reading.findings} | {f.kind for f in now.findings})
 
 
 def _wake_again(signal: Signal, *, by: Actor, at: datetime) -> None:

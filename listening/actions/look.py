@@ -8,13 +8,15 @@ from typing import Final
 from uuid import UUID
 
 from core.wall import standing_agency
-from jobs.actions import Wish
-from listening.queries import MINUTE, SETTLES_AFTER, start_of_minute
+from jobs.actions import Wish, later_many
+from listening.models import DetectorState
+from listening.queries import DEAF_AFTER, MINUTE, SETTLES_AFTER, start_of_minute
 
 # Deliveries are made while the clock runs on: what is nearly settled counts as settled.
 NEARLY: Final = timedelta(minutes=10)
 # A minute is judged a moment after it is over, when its last mentions are in.
 GRACE: Final = timedelta(seconds=5)
+QUIET_FOR: Final = timedelta(minutes=10)
 
 
 def looks(brand_id: UUID, minutes: Collection[datetime], *, at: datetime) -> list[Wish]:
@@ -39,3 +41,14 @@ def looks(brand_id: UUID, minutes: Collection[datetime], *, at: datetime) -> lis
         if start + MINUTE > at
     ]
     return wishes
+
+
+def look_at_quiet_brands(*, at: datetime) -> int:
+    """Have the detector look at brands that were heard of in the last days and not in the last minutes."""
+    quiet = DetectorState.objects.filter(evaluated_to__lt=at - QUIET_FOR, evaluated_to__gte=at - DEAF_AFTER)
+    return later_many(
+        [
+            Wish("listening.detect", key=str(brand), agency_id=standing_agency(), at=at, args={"brand_id": str(brand)})
+            for brand in quiet.order_by("brand_id").values_list("brand_id", flat=True)
+        ]
+    )

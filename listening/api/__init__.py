@@ -1,5 +1,7 @@
 """Listening over HTTP: sources, mentions and their delivery, volumes, signals."""
 
+from listening.api.backtests import Backtests, Detectors
+from listening.api.detectors import ExpectedEvents, WatchedBrands
 from listening.api.imports import Imports
 from listening.api.ingest import Ingest
 from listening.api.mentions import Erasures, Mentions, Volumes
@@ -7,6 +9,7 @@ from listening.api.mood import Lexicons, MoodCorrections
 from listening.api.queries import Queries
 from listening.api.signals import Signals
 from listening.api.sources import Sources
+from listening.api.stories import Stories
 
 routes = [
     ("sources", Sources, "source"),
@@ -19,10 +22,18 @@ routes = [
     ("lexicons", Lexicons, "lexicon"),
     ("volumes", Volumes, "volume"),
     ("signals", Signals, "signal"),
+    ("stories", Stories, "story"),
+    ("listening-settings", WatchedBrands, "listening-settings"),
+    ("detectors", Detectors, "detector"),
+    ("backtests", Backtests, "backtest"),
+    ("expected-events", ExpectedEvents, "expected-event"),
 ]
 
 __all__ = [
+    "Backtests",
+    "Detectors",
     "Erasures",
+    "ExpectedEvents",
     "Imports",
     "Ingest",
     "Lexicons",
@@ -31,6 +42,8 @@ __all__ = [
     "Queries",
     "Signals",
     "Sources",
+    "Stories",
     "Volumes",
+    "WatchedBrands",
     "routes",
 ]

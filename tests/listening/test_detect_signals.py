@@ -82,9 +82,9 @@ def test_a_signal_explains_itself(ana: Person, source: Source, end: datetime) ->
     signal = detect(source, end)[0]
     told = signal.explanation
     assert set(told) == {
-        "at", "authors", "band", "chart", "confidence", "countries", "crowd", "first_mention_ids", "kinds", "languages",
-        "loudest_mention_ids", "mentions", "mood", "networks", "representative_mention_ids", "sample_mention_ids",
-        "score", "sentences", "severity_hint", "severity_parts", "story", "terms", "volume",
+        "at", "authors", "band", "chart", "confidence", "countries", "crowd", "first_mention_ids", "forecast", "kinds",
+        "languages", "loudest_mention_ids", "mentions", "mood", "networks", "representative_mention_ids",
+        "sample_mention_ids", "score", "sentences", "severity_hint", "severity_parts", "story", "terms", "volume",
     }  # fmt: skip
     assert told["volume"]["observed"] > told["volume"]["expected"] * 5
     assert told["band"]["low"] <= told["band"]["expected"] <= told["band"]["high"] < told["band"]["observed"]
