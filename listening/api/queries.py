@@ -98,7 +98,7 @@ class CheckShape(Shape):
     expression = _expression()
     exclude = _exclude(default=list)
     languages = _languages(default=list)
-    samples = SampleShape(many=True, required=False, max_length=MOST_SAMPLES)
+    samples = serializers.ListField(child=SampleShape(), max_length=MOST_SAMPLES, required=False)
     brand = serializers.UUIDField(
         default=None, allow_null=True, help_text="Whose newest mentions of the last seven days to try it on."
     )

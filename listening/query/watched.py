@@ -58,22 +58,28 @@ MOST_HARMLESS: Final = 20_000
 
 
 class WatchedTerms:
-    """The built-in words of all languages, or of some, with a brand's own; immutable.
+    """The built-in words of all languages, or of some, with a brand's own; safe to share.
 
     A brand's own terms are written as entries of an exclude list are: words, phrases, hashtags, handles, `begin*`.
+    Raises BadQuery (400) for one that cannot be read.
     """
 
-    def __init__(self, own: Iterable[str] = (), *, languages: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, own: Iterable[str] = (), *, languages: Iterable[str] | None = None, field: str = "watched_terms"
+    ) -> None:
         lists = WATCHED.values() if languages is None else [WATCHED.get(code, "") for code in languages]
         said = [term.strip() for one in lists for term in one.split(",") if term.strip()]
         self._words: dict[str, str] = {}  # a single word -> the term as it was written
         self._phrases: dict[str, list[tuple[str, Phrase]]] = {}  # by their first whole word
         self._prefixes: dict[str, list[tuple[str, str]]] = {}  # by their first characters
         self._harmless: set[str] = set()  # words met before that no term is kept under
-        for number, term in enumerate([*said, *own]):
-            self._add(term, parse_excluded(term, field=f"watched.{number}"))
+        for term in said:
+            self._add(term, "")
+        for number, term in enumerate(own):
+            self._add(term, f"{field}.{number}")
 
-    def _add(self, term: str, phrase: Phrase) -> None:
+    def _add(self, term: str, field: str) -> None:
+        phrase = parse_excluded(term, field=field)
         first = phrase.words[0]
         if len(phrase.words) == 1 and first.prefix:
             self._prefixes.setdefault(first.text[:LEAST_PREFIX], []).append((first.text, term))
@@ -85,7 +91,7 @@ class WatchedTerms:
             if anchor is None:
                 raise BadQuery(
                     "One word of a phrase must be whole.",
-                    said=term, position=0, length=len(term), expected="a word without *", field="watched",
+                    said=term, position=0, length=len(term), expected="a word without *", field=field,
                 )  # fmt: skip
             self._phrases.setdefault(anchor, []).append((term, phrase))
 
@@ -135,7 +141,22 @@ class WatchedTerms:
                     yield term
 
 
+def check_terms(terms: Iterable[str], *, field: str = "watched_terms") -> None:
+    """Refuse what cannot be watched for: raises BadQuery (400), whose facts name the field and the place."""
+    WatchedTerms(terms, languages=(), field=field)
+
+
 @lru_cache(maxsize=64)
 def watched_terms(own: tuple[str, ...] = ()) -> WatchedTerms:
-    """The watched terms of a brand with these of its own, made once."""
-    return WatchedTerms(own)
+    """The watched terms of a brand with these of its own, made once. What cannot be read is left out: `check_terms`
+    is there for people, and a delivery does not fail for a term.
+    """
+    return WatchedTerms(filter(_is_readable, own))
+
+
+def _is_readable(term: str) -> bool:
+    try:
+        check_terms([term])
+    except BadQuery:
+        return False
+    return True

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from listening.query import BadQuery, Post, compile_query, watched_terms
 from listening.query.folding import _fold_whole, cut, fold
+from listening.query.watched import check_terms
 
 SOME = settings(max_examples=200, deadline=None)
 LETTERS = st.sampled_from("aAbéßİıøñчйЁёक्षाひがガ東京เมือง한글🙂👍🏽️‍'’`-_.*#@\"() ゙́̆ﬁ①ªﷺ")
@@ -226,3 +227,12 @@ def test_a_brand_watches_for_words_of_its_own() -> None:
     mine = watched_terms(("glass in", "#aurorafail", "expl*"))
     assert mine.hits("There is GLASS in my soup #AuroraFail, it exploits") == {"glass in", "#aurorafail", "expl*"}
     assert mine.count(["glass in", "in glass", "racist"]) == 2
+
+
+def test_a_term_that_cannot_be_watched_for_is_refused_to_people_and_left_out_of_deliveries() -> None:
+    with pytest.raises(BadQuery) as refused:
+        check_terms(["fine", "!!"])
+    assert refused.value.facts["field"] == "watched_terms.1"
+    with pytest.raises(BadQuery):
+        check_terms(["bro* glas*"])
+    assert watched_terms(("!!", "glass")).holds("glass")
