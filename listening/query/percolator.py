@@ -2,9 +2,12 @@
 
 Each query is kept under anchors: words of which every match holds at least one (`CompiledQuery.anchors`), chosen as
 the rarest the query offers. A post is cut into words once; the words that are anchors name the candidates, and only
-those are asked in full. A dict from words to queries does this: since a post must be cut anyhow to judge phrases and
-NEAR, an automaton that looks for the anchors inside the text would be work on top, and would find `acme` in
-`placement`.
+those are asked in full.
+
+A dict from words to queries does this. Over the posts and 10 000 queries of `bench/percolate.py` the look-up costs
+1.1 us a post after cutting it (4.1 us); an Aho-Corasick automaton over the same anchors costs 1.1 us (ahocorasick-rs) or
+1.5 us (pyahocorasick), finds `acme` in `placement`, and must be made anew whenever a query changes. It could spare the
+cutting of posts that name nobody, a quarter of the whole at most, for one more dependency.
 """
 
 from __future__ import annotations
