@@ -5,6 +5,20 @@ name may point elsewhere by then.
 """
 
 from core.outbound.client import Answer, OutboundFailed, post, request
+from core.outbound.streams import Stream, StreamBroken, stream
 from core.outbound.vetting import OutboundRefused, Target, vet, vet_form, vet_headers
 
-__all__ = ["Answer", "OutboundFailed", "OutboundRefused", "Target", "post", "request", "vet", "vet_form", "vet_headers"]
+__all__ = [
+    "Answer",
+    "OutboundFailed",
+    "OutboundRefused",
+    "Stream",
+    "StreamBroken",
+    "Target",
+    "post",
+    "request",
+    "stream",
+    "vet",
+    "vet_form",
+    "vet_headers",
+]

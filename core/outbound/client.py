@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -171,6 +172,13 @@ class _VettedNetwork(httpcore.NetworkBackend):
         self.target = target
         self.ends = ends
         self.has_sent = False
+        self.sockets: list[socket.socket] = []
+
+    def hang_up(self) -> None:
+        """Wake whoever waits on a socket of ours: nothing more will come."""
+        for sock in self.sockets:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def remaining(self, too_late: type[httpcore.TimeoutException]) -> float:
         seconds = self.ends - time.monotonic()
@@ -198,6 +206,7 @@ class _VettedNetwork(httpcore.NetworkBackend):
                 sock.close()
                 raise httpcore.ConnectError("The peer is not the address that was vetted.")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sockets.append(sock)
             return _VettedStream(sock, self)
         raise httpcore.ConnectError from problem
 
@@ -240,7 +249,9 @@ class _VettedStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         self.sock.settimeout(self.network.remaining(httpcore.ConnectTimeout))
         try:
-            return _VettedStream(ssl_context.wrap_socket(self.sock, server_hostname=server_hostname), self.network)
+            wrapped = ssl_context.wrap_socket(self.sock, server_hostname=server_hostname)
+            self.network.sockets.append(wrapped)
+            return _VettedStream(wrapped, self.network)
         except TimeoutError as problem:
             self.sock.close()
             raise httpcore.ConnectTimeout from problem

@@ -44,8 +44,13 @@ MOST_AT_ONCE: Final = 5_000
 
 
 @transaction.atomic
-def store_fetched(*, source_id: UUID, cursor_was: Cursor | None, fetched: Fetched, by: Actor, at: datetime) -> bool:
-    """Store what a source gave and move its cursor, in one transaction; False when it no longer stands there."""
+def store_fetched(
+    *, source_id: UUID, cursor_was: Cursor | None, fetched: Fetched, goes_on: bool = False, by: Actor, at: datetime
+) -> bool:
+    """Store what a source gave and move its cursor, in one transaction; False when it no longer stands there.
+
+    Sets the time of the next turn, unless a stream goes on by itself.
+    """
     source: Source = Source.objects.locked(source_id)
     if source.paused_at is not None or source.ended_at is not None:
         return False
@@ -72,8 +77,17 @@ def store_fetched(*, source_id: UUID, cursor_was: Cursor | None, fetched: Fetche
         record("source.gap_found", on=source, by=by, at=at, gaps=source.gaps)
     if source.health == SourceHealth.OK and before not in (SourceHealth.OK, SourceHealth.NEW):
         record("source.recovered", on=source, by=by, at=at, before=before)
-    _ask_again(source, _next_after(source, fetched, at), at=at)
+    if not goes_on:
+        _ask_again(source, _next_after(source, fetched, at), at=at)
     return True
+
+
+@transaction.atomic
+def listen_on(*, source_id: UUID, at: datetime) -> None:
+    """A stream was held for as long as one turn lasts: take it up again at once."""
+    source: Source = Source.objects.found(source_id)
+    if source.paused_at is None and source.ended_at is None:
+        _ask_again(source, at, at=at)
 
 
 def note_items(source: Source, items: Sequence[Item | Gone], *, by: Actor, at: datetime) -> bool:
@@ -145,7 +159,7 @@ def _watch(source: Source, *, by: Actor, at: datetime) -> bool:
     kind = KINDS.get(source.kind)
     if kind is None:
         return False
-    if kind.ask is None and (delivered := last_delivery(source.pk, after=source.heard_at)) is not None:
+    if kind.delivers and (delivered := last_delivery(source.pk, after=source.heard_at)) is not None:
         _note_delivery(source, delivered, by=by, at=at)
     since = max(filter(None, [source.created_at, source.watched_from]))
     if source.health in (SourceHealth.REFUSED, SourceHealth.FAILING):
@@ -217,7 +231,7 @@ def _page(source: Source, headline: str, *, by: Actor, at: datetime) -> Any:
 
 def _restore_timers(at: datetime) -> None:
     """Have those asked that are asked in turns and wait for no turn: their job may have died of its last attempt."""
-    polled = [name for name, kind in KINDS.items() if kind.ask is not None]
+    polled = [name for name, kind in KINDS.items() if not kind.delivers]
     sources = Source.objects.filter(kind__in=polled, paused_at=None, ended_at=None, brand__archived_at=None)
     kinds = dict(sources.values_list("pk", "kind"))
     if not kinds:
@@ -232,7 +246,7 @@ def _restore_timers(at: datetime) -> None:
 
 
 def _handler(kind: str) -> str:
-    return STREAM if KINDS[kind].streams else POLL
+    return POLL if KINDS[kind].listen is None else STREAM
 
 
 def _ask_again(source: Source, due: datetime, *, at: datetime) -> None:
@@ -241,8 +255,8 @@ def _ask_again(source: Source, due: datetime, *, at: datetime) -> None:
 
 
 def _next_after(source: Source, fetched: Fetched, at: datetime) -> datetime:
-    if fetched.more or KINDS[source.kind].streams:
-        return at + max(AT_ONCE if fetched.more else timedelta(0), timedelta(seconds=fetched.wait_s))
+    if fetched.more:
+        return at + max(AT_ONCE, timedelta(seconds=fetched.wait_s))
     every = max(float(source.every_s or 60), fetched.wait_s)
     # Sources that were added together shall not be asked together for ever.
     return at + timedelta(seconds=every * random.uniform(0.95, 1.05))  # noqa: S311

@@ -161,7 +161,7 @@ def end_source(*, source_id: UUID, reason: str, by: Actor, at: datetime) -> Sour
 def ask_source(*, source_id: UUID, by: Actor, at: datetime) -> Source:
     """Ask a source now, whenever its turn would have been."""
     source = _going(source_id)
-    if source.paused_at is not None or KINDS[source.kind].ask is None:
+    if source.paused_at is not None or KINDS[source.kind].delivers:
         raise SourceNotAsked
     record("source.asked", on=source, by=by, at=at)
     ask_at(source, at)
@@ -184,9 +184,9 @@ def rotate_secret(*, source_id: UUID, by: Actor, at: datetime) -> tuple[Source, 
 def ask_at(source: Source, at: datetime) -> None:
     """Set the timer of a source that is asked; one that is set already is moved. Called after `record()`."""
     kind = KINDS.get(source.kind)
-    if kind is None or kind.ask is None or source.paused_at is not None or source.ended_at is not None:
+    if kind is None or kind.delivers or source.paused_at is not None or source.ended_at is not None:
         return
-    handler = STREAM if kind.streams else POLL
+    handler = POLL if kind.listen is None else STREAM
     key = str(source.pk)
     cancel(handler, key=key, at=at)
     later(handler, key=key, agency_id=standing_agency(), at=at, args={"source_id": key})

@@ -100,10 +100,12 @@ PLACES: dict[str, type[Shape]] = {
     "rss": RssPlace,
     "mastodon_search": MastodonSearchPlace,
     "mastodon_hashtag": HashtagPlace,
+    "mastodon_stream": HashtagPlace,
 }
 SECRETS: dict[str, type[Shape]] = {
     "mastodon_search": Token,
     "mastodon_hashtag": MaybeToken,
+    "mastodon_stream": MaybeToken,
 }
 
 

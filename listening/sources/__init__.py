@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from listening.sources import mastodon, rss, webhook
+from listening.sources import mastodon, mastodon_stream, rss, webhook
 from listening.sources.seam import (
     Asked,
     Fetched,
@@ -24,6 +24,7 @@ KINDS: Final[dict[str, SourceKindOf]] = {
         rss.KIND,
         mastodon.SEARCH,
         mastodon.HASHTAG,
+        mastodon_stream.KIND,
     )
 }
 

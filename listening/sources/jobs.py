@@ -7,18 +7,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from core.failpoints import failpoint
 from core.wall import inside
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from listening.actions.imports import READ, give_up_lost_imports, read_import_part
-from listening.actions.polls import SOURCES, note_failure, store_fetched, watch_sources
-from listening.actions.sources import POLL
+from listening.actions.polls import SOURCES, listen_on, note_failure, store_fetched, watch_sources
+from listening.actions.sources import POLL, STREAM
 from listening.models import Source
 from listening.sources import KINDS
 from listening.sources.seam import Asked, Fetched, SourceFailed
 
 DEADLINE_S = 20.0
+TURN_S = 50.0
 
 
 @job(POLL, queue="fetch", semantics="at_least_once", max_attempts=8, lease=60, transactional=False)
@@ -40,6 +43,38 @@ def poll(run: Run) -> None:
         store_fetched(source_id=source_id, cursor_was=what.cursor, fetched=fetched, by=SOURCES, at=run.at)
 
 
+@job(STREAM, queue="fetch", semantics="at_least_once", max_attempts=8, lease=120, transactional=False)
+def listen(run: Run) -> None:
+    """Hold a stream open for one turn, storing what it brings as it comes; the next turn follows at once."""
+    source_id = UUID(run.args["source_id"])
+    asked = _asked(run, source_id, seconds=TURN_S)
+    if asked is None:
+        return
+    kind, what = asked
+    cursor = what.cursor
+    try:
+        for fetched in KINDS[kind].listen(what):  # type: ignore[misc] # a kind without it has no such job
+            failpoint("listening.after_fetch")
+            with inside(run.agency_id):
+                kept = store_fetched(
+                    source_id=source_id,
+                    cursor_was=cursor,
+                    fetched=fetched,
+                    goes_on=True,
+                    by=SOURCES,
+                    at=timezone.now(),
+                )
+            if not kept:
+                return
+            cursor = fetched.cursor
+    except SourceFailed as failure:
+        with inside(run.agency_id):
+            note_failure(source_id=source_id, failure=failure, by=SOURCES, at=timezone.now())
+        return
+    with inside(run.agency_id):
+        listen_on(source_id=source_id, at=timezone.now())
+
+
 @job(READ, queue="bulk", semantics="at_least_once", max_attempts=8, lease=120)
 def read_import(run: Run) -> None:
     read_import_part(import_id=UUID(run.args["import_id"]), by=SOURCES, at=run.at)
@@ -57,7 +92,7 @@ def _asked(run: Run, source_id: UUID, *, seconds: float) -> tuple[str, Asked] | 
         source: Any = Source.objects.select_related("brand").filter(pk=source_id).first()
         if source is None or source.paused_at or source.ended_at or source.brand.archived_at:
             return None
-        if source.kind not in KINDS or KINDS[source.kind].ask is None:
+        if source.kind not in KINDS or KINDS[source.kind].delivers:
             return None
         until = time.monotonic() + seconds
         return source.kind, Asked(source.place, source.credentials or {}, source.cursor, until, run.at)

@@ -7,7 +7,7 @@ handed to it, and keeps one deadline. What it returns has been cleaned: every it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -81,22 +81,29 @@ class Fetched:
 
 
 Ask = Callable[[Asked], Fetched]
+# A stream gives what it has whenever it has something, and ends by itself at `until`.
+Listen = Callable[[Asked], Iterator[Fetched]]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceKindOf:
     """One kind of source, as the registry knows it.
 
-    `ask` is None for what delivers by itself. `streams` says that asking holds a line open for as long as it may.
+    `ask` is asked in turns, `listen` is a stream that is held open; what has neither delivers by itself.
     `every_s` is how often it is asked unless the source says otherwise, `least_every_s` the least that it may say.
     """
 
     name: str
     network: str
     ask: Ask | None = None
-    streams: bool = False
+    listen: Listen | None = None
     every_s: int | None = None
     least_every_s: int = 30
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it comes to us by itself."""
+        return self.ask is None and self.listen is None
 
 
 def made_item(
