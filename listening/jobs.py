@@ -10,7 +10,7 @@ from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from listening.actions import detect_signals, relearn_normal
-from listening.actions.backtest import calibrate_brands, run_backtest
+from listening.actions.backtest import calibrate_brand, calibrate_brands, run_backtest
 from listening.actions.erase import continue_erasure
 from listening.actions.index import index_words
 from listening.actions.look import look_at_quiet_brands
@@ -23,6 +23,7 @@ from listening.sources import jobs as source_jobs
 __all__ = [
     "backtest",
     "calibrate_all",
+    "calibrate_one",
     "detect",
     "erase",
     "index_words_of_agency",
@@ -71,7 +72,12 @@ def backtest(run: Run) -> None:
 
 @in_rounds("listening.calibrate", every=timedelta(days=1), queue="bulk", lease=600)
 def calibrate_all(run: Run) -> None:
-    calibrate_brands(by=DETECTOR, at=run.at)
+    calibrate_brands(at=run.at)
+
+
+@job("listening.calibrate_brand", queue="bulk", semantics="at_least_once", max_attempts=3, lease=300)
+def calibrate_one(run: Run) -> None:
+    calibrate_brand(brand_id=UUID(run.args["brand_id"]), by=DETECTOR, at=run.at)
 
 
 @job("listening.learn_lexicon", queue="bulk", semantics="at_least_once", max_attempts=5, lease=300)
