@@ -5,7 +5,7 @@ the rarest the query offers. A post is cut into words once; the words that are a
 those are asked in full.
 
 A dict from words to queries does this. Over the posts and 10 000 queries of `bench/percolate.py` the look-up costs
-1.1 us a post after cutting it (4.1 us); an Aho-Corasick automaton over the same anchors costs 1.1 us (ahocorasick-rs) or
+1.1 us a post after cutting it (4.1 us); an Aho-Corasick automaton of the same anchors takes 1.1 us (ahocorasick-rs) or
 1.5 us (pyahocorasick), finds `acme` in `placement`, and must be made anew whenever a query changes. It could spare the
 cutting of posts that name nobody, a quarter of the whole at most, for one more dependency.
 """
