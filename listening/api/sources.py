@@ -83,6 +83,16 @@ class MastodonSearchPlace(Shape):
     q = serializers.CharField(max_length=200)
 
 
+class BlueskyPlace(Shape):
+    server = Server(max_length=300, default="https://bsky.social")
+    q = serializers.CharField(max_length=200)
+
+
+class AppPassword(Shape):
+    identifier = serializers.RegexField(r"^[\x21-\x7e]{1,253}\Z", max_length=253, help_text="A handle or DID.")
+    app_password = serializers.RegexField(r"^[\x21-\x7e]{1,200}\Z", max_length=200)
+
+
 class Nothing(Shape):
     """Of this kind there is nothing to say."""
 
@@ -101,11 +111,13 @@ PLACES: dict[str, type[Shape]] = {
     "mastodon_search": MastodonSearchPlace,
     "mastodon_hashtag": HashtagPlace,
     "mastodon_stream": HashtagPlace,
+    "bluesky_search": BlueskyPlace,
 }
 SECRETS: dict[str, type[Shape]] = {
     "mastodon_search": Token,
     "mastodon_hashtag": MaybeToken,
     "mastodon_stream": MaybeToken,
+    "bluesky_search": AppPassword,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from listening.sources import mastodon, mastodon_stream, rss, webhook
+from listening.sources import bluesky, mastodon, mastodon_stream, rss, webhook
 from listening.sources.seam import (
     Asked,
     Fetched,
@@ -25,6 +25,7 @@ KINDS: Final[dict[str, SourceKindOf]] = {
         mastodon.SEARCH,
         mastodon.HASHTAG,
         mastodon_stream.KIND,
+        bluesky.SEARCH,
     )
 }
 
