@@ -17,7 +17,7 @@ from core.http.shapes import Shape
 from listening.actions.watch import add_query, change_query, remove_query
 from listening.models import Mention, MentionKind, Query
 from listening.partitions import first_id
-from listening.query import CompiledQuery, Post, compile_query
+from listening.query import BadQuery, CompiledQuery, Post, compile_query
 from listening.query.live import matcher_for
 from listening.query.parsing import LONGEST_EXCLUDED, MOST_CHARACTERS, MOST_EXCLUDED
 from permissions.needs import Need
@@ -34,14 +34,19 @@ TRIED: Final = ("id", "text", "author_handle", "language", "kind", "network")
 
 
 class QueryView(serializers.ModelSerializer[Query]):
-    canonical = serializers.SerializerMethodField(help_text="The expression as it is understood.")
+    canonical = serializers.SerializerMethodField(
+        help_text="The expression as it is understood; null for one that was kept before the language refused it."
+    )
 
     class Meta:
         model = Query
         fields = ["id", "brand", "name", "expression", "canonical", "exclude", "languages", "created_at", "version"]
 
-    def get_canonical(self, query: Query) -> str:
-        return matcher_for(query).canonical
+    def get_canonical(self, query: Query) -> str | None:
+        try:
+            return matcher_for(query).canonical
+        except BadQuery:
+            return None
 
 
 def _expression(**how: Any) -> serializers.CharField:
