@@ -59,6 +59,12 @@ def milliseconds(at: datetime) -> int:
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """Whole microseconds since 1970."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
 def make_partitions(instants: Iterable[datetime]) -> None:
     """Make the months of these instants where they are missing; cheap for a month that this process has seen.
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from django.db import connection
 
-from core.ids import uuid7
 from core.wall import standing_agency
 from listening.actions.store import Row
 from listening.models import Source
@@ -18,6 +17,7 @@ from listening.partitions import EPOCH, first_id
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 A_DAY: Final = 1440
+A_MINUTE: Final = 60_000_000  # in microseconds
 
 # A day that ended so long ago may have been indexed for the search; one that ended later is not (`actions.index`).
 LIVE_FOR: Final = timedelta(hours=10)
@@ -25,7 +25,7 @@ LIVE_FOR: Final = timedelta(hours=10)
 # Each day that holds mentions is known to the search, and what comes late is still to be indexed. A day that nobody
 # indexes yet is told once, without waiting for anybody.
 # Rows in order: two deliveries wait for each other and never in a circle. `fresh` tells whether this batch is all that
-# the row holds.
+# the row holds; where others were before it, authors are counted anew.
 COUNT = """
 WITH days AS (
        INSERT INTO listening_searchday (id, agency_id, brand_id, day, starts, ends, dirty)
@@ -35,20 +35,21 @@ WITH days AS (
               SELECT 1 FROM listening_searchday AS there
                WHERE there.brand_id = %s AND there.day = new.day AND there.dirty)
         ORDER BY new.day
-           ON CONFLICT (brand_id, day) DO UPDATE SET dirty = true)
-INSERT INTO listening_bucket AS stored
-       (id, agency_id, brand_id, source_id, minute, language, volume, negative, reach, authors, loudest, watched)
-SELECT new.id, %s, %s, %s, new.minute, new.language, new.volume, new.negative, new.reach, new.authors, new.loudest,
-       new.watched
-  FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::int[], %s::int[], %s::int8[], %s::int[], %s::int8[],
-              %s::int[])
-       AS new (id, minute, language, volume, negative, reach, authors, loudest, watched)
- ORDER BY new.minute, new.language
-    ON CONFLICT (brand_id, minute, source_id, language) DO UPDATE
-       SET volume = stored.volume + excluded.volume, negative = stored.negative + excluded.negative,
-           reach = stored.reach + excluded.reach, loudest = greatest(stored.loudest, excluded.loudest),
-           watched = stored.watched + excluded.watched
-RETURNING minute, language, xmax = 0 AS fresh
+           ON CONFLICT (brand_id, day) DO UPDATE SET dirty = true),
+     counted AS (
+       INSERT INTO listening_bucket AS stored
+              (id, agency_id, brand_id, source_id, minute, language, volume, negative, reach, authors, loudest, watched)
+       SELECT gen_random_uuid(), %s, %s, %s, to_timestamp(new.minute * 60), new.language, new.volume, new.negative,
+              new.reach, new.authors, new.loudest, new.watched
+         FROM unnest(%s::int[], %s::text[], %s::int[], %s::int[], %s::int8[], %s::int[], %s::int8[], %s::int[])
+              AS new (minute, language, volume, negative, reach, authors, loudest, watched)
+        ORDER BY new.minute, new.language
+           ON CONFLICT (brand_id, minute, source_id, language) DO UPDATE
+              SET volume = stored.volume + excluded.volume, negative = stored.negative + excluded.negative,
+                  reach = stored.reach + excluded.reach, loudest = greatest(stored.loudest, excluded.loudest),
+                  watched = stored.watched + excluded.watched
+       RETURNING minute, language, xmax = 0 AS fresh)
+SELECT (extract(epoch FROM minute) / 60)::int, language FROM counted WHERE NOT fresh
 """
 # The buckets are locked by now, so that whoever else wrote into these minutes has committed and is seen. Whoever was
 # redacted stays counted, and is not told from others any more: the number never falls.
@@ -85,7 +86,7 @@ Tallies = dict[tuple[int, str], Tally]  # by minutes since 1970, and language
 def tally(tallies: Tallies, rows: Iterable[Row]) -> None:
     """Add mentions that were stored."""
     for row in rows:
-        place = (row.minute, row.mood.language[:12])
+        place = (row.microsecond // A_MINUTE, row.mood.language[:12])
         one = tallies.get(place)
         if one is None:
             one = tallies[place] = Tally()
@@ -116,7 +117,6 @@ def count(source: Source, tallies: Tallies, *, at: datetime) -> None:
         return
     places = sorted(tallies)
     sums = [tallies[place] for place in places]
-    minutes = [minute_at(number) for number, _ in places]
     days = [day_at(number) for number in sorted({number // A_DAY for number, _ in places})]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -124,21 +124,15 @@ def count(source: Source, tallies: Tallies, *, at: datetime) -> None:
             [
                 standing_agency(), source.brand_id, [day.date() for day in days], [first_id(day) for day in days],
                 [first_id(day + DAY) for day in days], [day + DAY + LIVE_FOR > at for day in days], source.brand_id,
-                standing_agency(), source.brand_id, source.pk, [uuid7() for _ in places], minutes,
+                standing_agency(), source.brand_id, source.pk, [number for number, _ in places],
                 [language for _, language in places], [one.volume for one in sums], [one.negative for one in sums],
                 [one.reach for one in sums], [len(one.authors) for one in sums], [one.loudest for one in sums],
                 [one.watched for one in sums],
             ],
         )  # fmt: skip
-        grown = {(at, language) for at, language, fresh in cursor.fetchall() if not fresh}
-        joined = [
-            (minute, place[1])
-            for minute, place, one in zip(minutes, places, sums, strict=True)
-            if one.volume and (minute, place[1]) in grown
-        ]
+        joined = [place for place in cursor.fetchall() if tallies[place].volume]
         if joined:
-            starts = [minute for minute, _ in joined]
+            starts = [minute_at(number) for number, _ in joined]
             low, high = [first_id(at) for at in starts], [first_id(at + MINUTE) for at in starts]
             whose = [source.brand_id, source.pk]
-            languages = [language for _, language in joined]
-            cursor.execute(COUNT_AUTHORS, [starts, languages, low, high, *whose, *whose])
+            cursor.execute(COUNT_AUTHORS, [starts, [language for _, language in joined], low, high, *whose, *whose])

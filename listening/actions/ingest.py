@@ -5,7 +5,7 @@ it is delivered. Everything is set-based; a batch is one transaction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from core.failpoints import failpoint
 from core.refusals import Refusal
 from jobs.actions import later_many
 from ledger.actions import record
-from listening.actions.count import Tallies, Tally, count, minute_at, tally
+from listening.actions.count import A_MINUTE, Tallies, Tally, count, minute_at, tally
 from listening.actions.look import looks
 from listening.actions.mood import reader_for
 from listening.actions.read_again import wish_second_reading
@@ -28,13 +28,14 @@ from listening.ingest import Gone, Item, newest_versions, supersedes
 from listening.models import ListeningSettings, Source
 from listening.mood import Guarded, Mood, readable
 from listening.mood.seam import CLIP_AT
-from listening.partitions import key_digits, make_partitions, milliseconds
+from listening.partitions import key_digits, make_partitions, microseconds
 from listening.query import WatchedTerms, watched_terms
 from listening.query.live import matcher_for, post_of
 
 # As long are mentions kept of a brand that has not said otherwise.
 KEPT_FOR: Final = timedelta(days=395)
-A_MINUTE: Final = 60_000
+# So many mentions are scored while Postgres stores the ones before.
+PART: Final = 1_000
 
 KNOWN_KEYS = "SELECT id, mention_id FROM listening_mentionkey WHERE id = ANY(%s::uuid[])"
 KNOWN = """
@@ -209,16 +210,24 @@ def _store(batch: Batch, items: Mapping[str, Item]) -> set[str]:
     """Insert those that nobody else has inserted meanwhile, and count them; returns their keys."""
     if not items:
         return set()
-    moods = _moods(batch, items.values())
-    rows = [
-        Row(key, item, mood, milliseconds(item.posted_at) // A_MINUTE, batch.watched.holds(item.text))
-        for (key, item), mood in zip(items.items(), moods, strict=True)
-    ]
-    make_partitions(minute_at(minute) for minute in {row.minute for row in rows})
-    stored = store(batch.source, rows, scorer=batch.scorer, at=batch.at)
+    # In the order of the keys, over all parts: two deliveries of the same mentions never wait in a circle.
+    said = [(key, items[key], microseconds(items[key].posted_at)) for key in sorted(items)]
+    make_partitions(minute_at(minute) for minute in {at // A_MINUTE for _, _, at in said})
+    stored = store(batch.source, _parts(batch, said), scorer=batch.scorer, at=batch.at)
     failpoint("listening.after_store")
     tally(batch.tallies, stored)
     return {row.key for row in stored}
+
+
+def _parts(batch: Batch, said: Sequence[tuple[str, Item, int]]) -> Iterator[list[Row]]:
+    """The rows to be stored, some at a time, each with its mood."""
+    for start in range(0, len(said), PART):
+        part = said[start : start + PART]
+        moods = _moods(batch, [item for _, item, _ in part])
+        yield [
+            Row(key, item, mood, at, batch.watched.holds(item.text))
+            for (key, item, at), mood in zip(part, moods, strict=True)
+        ]
 
 
 def _come_after_deletion(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -> int:
@@ -262,7 +271,7 @@ def _edit(batch: Batch, keyed: Mapping[str, Item], known: Mapping[str, Known]) -
                 )
             )  # fmt: skip
             # The mention stays in the minute that counted it, whatever the new version says of its time.
-            one = batch.tallies.setdefault((milliseconds(posted_at) // A_MINUTE, language), Tally())
+            one = batch.tallies.setdefault((microseconds(posted_at) // A_MINUTE, language), Tally())
             one.negative += (mood.label == "negative") - was_negative
             one.watched += batch.watched.holds(item.text) - batch.watched.holds(was_said)
         if rows:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.db import connection
@@ -14,7 +16,7 @@ from listening.ingest import Item
 from listening.models import Source
 from listening.mood import Mood, readable
 from listening.mood.seam import CLIP_AT
-from listening.partitions import id_digits, milliseconds
+from listening.partitions import id_digits
 
 # Up to here arrays beside the statement are quicker than a COPY before it.
 FEW: Final = 64
@@ -43,8 +45,10 @@ COLUMNS: Final = {
 }
 NAMES: Final = ", ".join(COLUMNS)
 # An edit's instant may be missing; an empty cell says so.
-VALUES: Final = NAMES.replace("edited_at", "nullif(edited_at, '')::timestamptz")
-ROOM: Final = {"key": "uuid", **COLUMNS, "edited_at": "text"}
+VALUES: Final = NAMES.replace("edited_at", "nullif(edited_at, '')::timestamptz").replace(
+    "posted_at", "timestamptz 'epoch' + posted_at * interval '1 microsecond'"
+)
+ROOM: Final = {"key": "uuid", **COLUMNS, "edited_at": "text", "posted_at": "int8"}
 
 # Postgres refuses COPY into a table with row-level security, hence the detour through a table of the connection's own.
 MAKE_ROOM = (
@@ -52,6 +56,7 @@ MAKE_ROOM = (
     + ", ".join(f"{name} {kind}" for name, kind in ROOM.items())
     + ") ON COMMIT DELETE ROWS"
 )
+EMPTY_ROOM = "TRUNCATE listening_incoming"
 COPY_IN = f"COPY listening_incoming ({', '.join(ROOM)}) FROM STDIN"
 FROM_ARRAYS = f"unnest({', '.join(f'%s::{kind}[]' for kind in ROOM.values())}) AS incoming ({', '.join(ROOM)})"
 # In the order of the keys: two deliveries of the same mentions wait for each other and never in a circle.
@@ -74,37 +79,58 @@ CELL, ROW = chr(0xD800), chr(0xD801)
 
 
 class Row(Struct, frozen=True):
-    """A mention that is to be stored: what was said, what it is taken for, and the minute (since 1970) it counts in."""
+    """A mention that is to be stored: what was said, when (microseconds since 1970), and what it is taken for."""
 
     key: str
     item: Item
     mood: Mood
-    minute: int
+    microsecond: int
     watched: bool
 
 
-def store(source: Source, rows: Sequence[Row], *, scorer: str, at: datetime) -> Sequence[Row]:
+def store(source: Source, parts: Iterable[Sequence[Row]], *, scorer: str, at: datetime) -> list[Row]:
     """Insert those that nobody else has inserted meanwhile; returns them.
 
-    The partitions of their months must be there.
+    While Postgres takes one part in, the next one is made: the parts may come from a generator that does no query.
+    Their rows are in the order of the keys, and the partitions of their months are there.
     """
-    if not rows:
-        return rows
     agency = standing_agency()
-    constants: list[Any] = [agency, agency, source.brand_id, source.pk, at, scorer, len(rows)]
-    cells = [_cells(row, source.network) for row in rows]
-    with connection.cursor() as cursor:
-        if len(rows) <= FEW:
-            arrays: list[Any] = [list(column) for column in zip(*cells, strict=True)]
-            cursor.execute(STORE.format(incoming=FROM_ARRAYS), [*arrays, *constants])
-        else:
-            cursor.execute(MAKE_ROOM)
-            with cursor.copy(COPY_IN) as copy:
-                copy.write(_escaped(cells))
-            cursor.execute(STORE.format(incoming="listening_incoming"), constants)
-        (fresh,) = cursor.fetchone()
+    constants: list[Any] = [agency, agency, source.brand_id, source.pk, at, scorer]
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as other:
+        taking: Future[list[Row]] | None = None
+        stored: list[Row] = []
+        for number, rows in enumerate(parts):
+            cells = [_cells(row, source.network) for row in rows]
+            if len(rows) <= FEW:
+                task = partial(_take_few, cursor, cells, [*constants, len(rows)], rows)
+            else:
+                task = partial(_take_many, cursor, _escaped(cells), [*constants, len(rows)], rows, again=number > 0)
+            if taking is not None:
+                stored += taking.result()
+            taking = other.submit(task)
+        if taking is not None:
+            stored += taking.result()
+    return stored
+
+
+def _take_few(cursor: Any, cells: Sequence[Sequence[str]], constants: list[Any], rows: Sequence[Row]) -> list[Row]:
+    arrays = [list(column) for column in zip(*cells, strict=True)]
+    cursor.execute(STORE.format(incoming=FROM_ARRAYS), [*arrays, *constants])
+    return _fresh(cursor, rows)
+
+
+def _take_many(cursor: Any, told: bytes, constants: list[Any], rows: Sequence[Row], *, again: bool) -> list[Row]:
+    cursor.execute(EMPTY_ROOM if again else MAKE_ROOM)
+    with cursor.copy(COPY_IN) as copy:
+        copy.write(told)
+    cursor.execute(STORE.format(incoming="listening_incoming"), constants)
+    return _fresh(cursor, rows)
+
+
+def _fresh(cursor: Any, rows: Sequence[Row]) -> list[Row]:
+    (fresh,) = cursor.fetchone()
     if fresh is None:
-        return rows
+        return list(rows)
     stored = set(fresh)
     return [row for row in rows if row.key in stored]
 
@@ -112,10 +138,12 @@ def store(source: Source, rows: Sequence[Row], *, scorer: str, at: datetime) -> 
 def _cells(row: Row, network: str) -> tuple[str, ...]:
     """One row in the order of ROOM, each value as Postgres reads it."""
     item, mood = row.item, row.mood
-    author, text = item.author, readable(item.text)
+    author, text = item.author, item.text
+    if len(text) > CLIP_AT or not text.isascii() or "\x00" in text:
+        text = readable(text)
     return (
-        row.key, id_digits(milliseconds(item.posted_at), row.key), item.external_id, item.network or network, item.kind,
-        item.posted_at.isoformat(), "" if item.edited_at is None else item.edited_at.isoformat(),
+        row.key, id_digits(row.microsecond // 1000, row.key), item.external_id, item.network or network, item.kind,
+        str(row.microsecond), "" if item.edited_at is None else item.edited_at.isoformat(),
         storable(author.handle), storable(author.name), str(author.followers), text,
         "t" if len(item.text) > CLIP_AT else "f", mood.language[:12], item.country, storable(item.url),
         storable(item.in_reply_to), mood.label, repr(mood.negative), repr(mood.neutral), repr(mood.positive),
