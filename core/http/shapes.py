@@ -72,3 +72,13 @@ class Because(Shape):
     """A reason in a person's words: what most acts that take something away ask for."""
 
     reason = serializers.CharField(max_length=500)
+
+
+class Flag(serializers.ChoiceField):
+    """Yes or no in a query string, where everything is text: `true` or `false`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=["true", "false"], **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data) == "true"

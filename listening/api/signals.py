@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.http.shapes import Shape
+from core.http.shapes import Flag, Shape
 from core.wall import inside
 from incidents.models import Incident
 from listening.actions import activate_signal, dismiss_signal, handle_signal, watch_signal
@@ -69,7 +69,7 @@ class ActivatedView(SignalView):
 class SignalFilter(Shape):
     brand = serializers.UUIDField(required=False)
     story = serializers.UUIDField(required=False)
-    monitor_only = serializers.BooleanField(required=False)
+    monitor_only = Flag(required=False)
     kind = serializers.ChoiceField(choices=SignalKind.choices, required=False)
     stage = serializers.ChoiceField(choices=SignalStage.choices, required=False)
 

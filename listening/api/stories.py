@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.http.shapes import Shape
+from core.http.shapes import Flag, Shape
 from ledger.models import Event
 from listening.actions.stories import merge_stories, split_story
 from listening.api.mentions import MentionView
@@ -56,7 +56,7 @@ class StoryWithHistory(StoryView):
 
 class StoryFilter(Shape):
     brand = serializers.UUIDField(required=False)
-    living = serializers.BooleanField(
+    living = Flag(
         required=False, source="merged_into__isnull", help_text="True: without those that live on in another."
     )
 
