@@ -119,8 +119,9 @@ def close_hour(batch: State, judged: Hour) -> None:
 def _judge(batch: State, hour: int, span: range, levels: Levels, events: Sequence[Sequence[Event]]) -> Hour:
     minutes = local_minutes(batch.zones, hour, hours=_KEPT_HOURS, bin_minutes=batch.bin_minutes)
     expected = np.exp(batch.level[:, np.newaxis] + effects(batch, minutes)) * (batch.bin_minutes / fixed.UNIT_MINUTES)
+    usual = expected.copy()
     heard, plain = _planned(batch, hour, expected, events)
-    sums = Sums.of(batch, expected, heard)
+    sums = Sums.of(batch, expected, heard, usual=usual)
     spoken, counted = departures(batch, sums, levels.limits)
     valid = (batch.hours_learned >= fixed.JUDGED_AFTER_HOURS)[:, np.newaxis] & (batch.seen[:, batch.past_bins :] > 0)
     found = scores(batch, spoken) * (valid & (heard[:, batch.past_bins :] > 0))[:, np.newaxis, :]

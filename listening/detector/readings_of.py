@@ -133,7 +133,8 @@ class _Said:
         def observed(row: int, span: int) -> float:
             return float(sums.observed(row, span)[brand, i])
 
-        normal = float(sums.hoped(minutes)[brand, i])
+        hoped = sums.least_hoped(minutes) if kind == "silence" else sums.hoped(minutes)
+        normal = float(hoped[brand, i])
         if kind == "influence":
             loudest = float(sums.loudest_of(minutes)[brand, i])
             return loudest, 0.0, 0.0, loudest

@@ -61,24 +61,32 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Prefix sums over the kept bins: of each row of counts (brands, rows, bins + 1), of expectations, and of bins."""
+    """Prefix sums over the kept bins: of each row of counts (brands, rows, bins + 1), of expectations, and of bins.
+
+    `least` is what is expected at the least: an event for which nobody comes is no silence.
+    """
 
     counts: Integers
     expected: Floats
+    least: Floats
     seen: Integers
     loudest: Integers
     bin_minutes: int
     past_bins: int
 
     @classmethod
-    def of(cls, state: State, expected: Floats, heard: Integers) -> Sums:
-        """Sums over what a state keeps, with what was expected of each bin; `heard` is 0 for bins to be left out."""
+    def of(cls, state: State, expected: Floats, heard: Integers, *, usual: Floats) -> Sums:
+        """Sums over what a state keeps, with what was expected of each bin, and what is usual whatever is planned.
+
+        `heard` is 0 for bins to be left out.
+        """
         counts = state.counts * heard[:, np.newaxis, :]
         negative = counts[:, NEGATIVE] * counts[:, HEARD] // np.maximum(counts[:, VOLUME], 1)
         rows = np.concatenate([counts, negative[:, np.newaxis]], axis=1)
         return cls(
             counts=_prefix(rows),
             expected=_prefix(expected * heard),
+            least=_prefix(np.minimum(expected, usual) * heard),
             seen=_prefix(heard),
             loudest=counts[:, LOUDEST],
             bin_minutes=state.bin_minutes,
@@ -99,6 +107,11 @@ class Sums:
         """The mentions that were expected in the window that ends with each bin of the hour."""
         end, begin = self._ends(minutes)
         return np.maximum(self.expected[:, end] - self.expected[:, begin], 1e-9)
+
+    def least_hoped(self, minutes: int) -> Floats:
+        """The mentions that were expected at the least in the window that ends with each bin of the hour."""
+        end, begin = self._ends(minutes)
+        return np.maximum(self.least[:, end] - self.least[:, begin], 1e-9)
 
     def whole(self, minutes: int) -> Truths:
         """Whether every bin of the window was listened to."""
@@ -194,7 +207,7 @@ def _silence(state: State, sums: Sums, limits: Limits, spoken: Floats, counted: 
     """A brand that normally talks falls silent: its audience, or a source, is lost."""
     del limits
     for i, minutes in enumerate(fixed.SILENCE_WINDOWS, WINDOWS_OF["silence"].start):
-        observed, hoped = sums.observed(VOLUME, minutes), sums.hoped(minutes)
+        observed, hoped = sums.observed(VOLUME, minutes), sums.least_hoped(minutes)
         silent = (hoped >= fixed.SILENCE_EXPECTED_LEAST) & (observed <= fixed.SILENCE_RATIO * hoped)
         window = fixed.VOLUME_WINDOWS.index(minutes)
         dispersion = state.dispersion[:, window] + state.doubt
