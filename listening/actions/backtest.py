@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -167,19 +167,15 @@ def _replayed(brand_id: UUID, settings: Settings, start: datetime, end: datetime
     )
 
 
-def _told(past: Replay, signals: Iterable[Signal]) -> dict[str, Any]:
+def _told(past: Replay, signals: Sequence[Signal]) -> dict[str, Any]:
     """As JSON values: the alarms, how many a month, and which signals that people decided on they meet."""
     alarms = past.alarms
     months = past.days / (_MONTH / timedelta(days=1))
-    kinds = [
-        ("activated", lambda signal: signal.stage == SignalStage.ACTIVATED),
-        ("false_alarms", lambda signal: signal.stage == SignalStage.DISMISSED and signal.false_alarm is True),
-    ]
-    met: dict[str, Any] = {}
-    for name, of_kind in kinds:
-        these = [signal for signal in signals if of_kind(signal)]
-        heard = [signal for signal in these if any(signal.starts_at <= one.at <= signal.seen_at for one in alarms)]
-        met[name] = {"signals": len(these), "met": len(heard)}
+    reviewed = {
+        "activated": [signal for signal in signals if signal.stage == SignalStage.ACTIVATED],
+        "false_alarms": [signal for signal in signals if signal.stage == SignalStage.DISMISSED and signal.false_alarm],
+    }
+    met = {name: {"signals": len(these), "met": _met(these, alarms)} for name, these in reviewed.items()}
     return {
         "days": round(past.days, 2),
         "alarms_in_all": len(alarms),
@@ -188,6 +184,11 @@ def _told(past: Replay, signals: Iterable[Signal]) -> dict[str, Any]:
         "alarms": [_alarm(alarm) for alarm in alarms[:MOST_ALARMS]],
         **met,
     }
+
+
+def _met(signals: Iterable[Signal], alarms: Sequence[Alarm]) -> int:
+    """In how many signals an alarm sounds."""
+    return sum(any(signal.starts_at <= alarm.at <= signal.seen_at for alarm in alarms) for signal in signals)
 
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
