@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,13 +13,6 @@ from django.db import connection, transaction
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Whatever was said before lies in one partition, made by the first migration that knows of partitions.
 FIRST_MONTH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-# Two processes that make the same month take turns.
-MAKING: Final = 0x6C69_7374_656E
-
-# Asked of the catalogue itself: to_regclass may answer from what this connection knew before it waited.
-IS_MADE: Final = """
-SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = %s AND relnamespace = current_schema()::regnamespace)
-"""
 
 _made: set[tuple[int, int]] = set()
 
@@ -76,49 +68,17 @@ def make_partitions(instants: Iterable[datetime]) -> None:
 
 
 def _make(year: int, month: int) -> None:
-    start = datetime(year, month, 1, tzinfo=UTC)
-    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    name = f"listening_mention_{year:04}_{month:02}"
+    """The function runs as the tables' owner, whom the serving role need not be."""
     with connection.cursor() as cursor:
-        cursor.execute(IS_MADE, [name])
-        if cursor.fetchone()[0]:
-            # It may be our own and still be rolled back: it is remembered once it stands for good.
-            transaction.on_commit(lambda: _made.add((year, month)))
-            return
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MAKING])
-        cursor.execute(IS_MADE, [name])
-        if cursor.fetchone()[0]:
-            return
-        cursor.execute(
-            f'CREATE TABLE "{name}" (LIKE listening_mention INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)'
-        )
-        # Nobody reads a partition but through its table: alone it shows nothing to anybody.
-        cursor.execute(f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY')
-        cursor.execute(
-            f'ALTER TABLE listening_mention ATTACH PARTITION "{name}" '
-            f"FOR VALUES FROM ('{first_id(start)}') TO ('{first_id(end)}')"
-        )
-
-
-PARTITIONS: Final = """
-SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
-  FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
- WHERE inhparent = 'listening_mention'::regclass ORDER BY child.relname
-"""
-_BOUND = re.compile(r" TO \('([0-9a-f-]{36})'\)\Z")
+        cursor.execute("SELECT listening_make_month(%s)", [date(year, month, 1)])
+        [made] = cursor.fetchone()
+    if not made:
+        # It may be our own and still be rolled back: it is remembered once it stands for good.
+        transaction.on_commit(lambda: _made.add((year, month)))
 
 
 def drop_partitions(*, before: UUID) -> list[str]:
-    """Drop the partitions that hold only ids less than `before`, whatever is in them; returns their names.
-
-    Asks for a lock that waits for every reader and keeps later ones waiting: not for long, or it gives up.
-    """
+    """Drop the partitions that hold only ids less than `before`, whatever is in them; returns their names."""
     with connection.cursor() as cursor:
-        cursor.execute(PARTITIONS)
-        ends = [(name, _BOUND.search(bound)) for name, bound in cursor.fetchall()]
-        old = [name for name, end in ends if end is not None and UUID(end[1]) <= before]
-        if old:
-            cursor.execute("SELECT set_config('lock_timeout', '3s', true)")
-        for name in old:
-            cursor.execute(f'DROP TABLE "{name}"')
-    return old
+        cursor.execute("SELECT listening_drop_months(%s)", [before])
+        return [name for (name,) in cursor.fetchall()]

@@ -5,6 +5,7 @@ from listening.models.mentions import Mention, MentionKey, MentionKind, MoodLabe
 from listening.models.mood import BrandLexicon, MoodCorrection
 from listening.models.normal import Backtest, Band, Bucket, DetectorState, ExpectedEvent, ListeningSettings
 from listening.models.search import SearchDay, Term, Word
+from listening.models.shared import SharedStream
 from listening.models.signals import Contagion, ContagionStory, Signal, Story, StoryMention, Verdict
 from listening.models.sources import Import, ImportPart, ImportStage, Query, Source, SourceHealth, SourceKind
 
@@ -29,6 +30,7 @@ __all__ = [
     "MoodLabel",
     "Query",
     "SearchDay",
+    "SharedStream",
     "Signal",
     "Source",
     "SourceHealth",

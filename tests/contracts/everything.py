@@ -111,6 +111,7 @@ KINDS: list[tuple[type[Any], Callable[[Any, str], Any]]] = [
     (models.URLField, lambda _, word: f"https://{word}-{next(numbers)}.example"),
     (models.CharField, lambda field, word: _text_of(field, word)),  # noqa: PLW0108 - it stands below
     (models.TextField, lambda _, word: f"{word}-{next(numbers)}"),
+    (models.BinaryField, lambda _, word: word.encode()),
     (models.UUIDField, lambda _, __: uuid7()),
     (models.DateTimeField, lambda _, __: timezone.now()),
     (models.JSONField, lambda _, __: {}),

@@ -14,7 +14,7 @@ from listening.actions import retention
 from listening.actions.index import index_words
 from listening.actions.retention import purge_mentions, tend_partitions
 from listening.models import Bucket, ListeningSettings, Mention, MentionKey, SearchDay, Source, Term, Word
-from listening.partitions import PARTITIONS, first_id, make_partitions
+from listening.partitions import first_id, make_partitions
 from tests.cast import Person, run_due_jobs
 from tests.listening.mentions import NOON, buckets_of, deliver, mention, mentions_of
 
@@ -90,6 +90,23 @@ def test_counts_are_kept_for_five_years(lea: Person, source: Source) -> None:
     purge(source, NOON + timedelta(days=1830, minutes=1))
     with inside(source.agency_id):
         assert Bucket.objects.count() == 1
+
+
+PARTITIONS = """
+SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
+  FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = 'listening_mention'::regclass
+"""
+
+
+def test_partitions_are_made_and_dropped_by_their_owner_whoever_serves(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, proowner = relowner, proconfig::text LIKE '%%search_path=public, pg_temp%%' "
+            "FROM pg_proc JOIN pg_class ON relname = 'listening_mention' WHERE prosecdef AND proname LIKE 'listening%%'"
+        )
+        assert sorted(cursor.fetchall()) == [
+            ("listening_drop_months", True, True), ("listening_make_month", True, True),
+        ]  # fmt: skip
 
 
 def partitions() -> dict[str, str]:
