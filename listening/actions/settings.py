@@ -15,6 +15,7 @@ from core.wall import standing_agency
 from jobs.actions import later
 from ledger.actions import record
 from listening.models import ExpectedEvent, ListeningSettings
+from listening.query.watched import check_terms
 from listening.watching import settings_of
 
 
@@ -39,8 +40,10 @@ def change_settings(*, brand_id: UUID, changes: dict[str, Any], by: Actor, at: d
     """Watch the brand in another way from now on; what was learned stays, and the last hours are judged anew.
 
     `changes` are fields of the row; of `detector`, `quorum` and `review_minutes` only what is named changes, and null
-    brings the default back. Raises Invalid for what the detector refuses.
+    brings the default back. Raises Invalid for what the detector refuses, BadQuery (400) for a term
+    that cannot be watched for.
     """
+    check_terms(changes.get("watched_terms", ()))
     row = held_settings(brand_id)
     for name, value in changes.items():
         if isinstance(value, dict):
