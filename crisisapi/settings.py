@@ -292,6 +292,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 # Networks that outbound calls may reach beside the public internet, e.g. 127.0.0.0/8 on a developer's machine.
 OUTBOUND_ALLOWED_NETWORKS = listed("OUTBOUND_ALLOWED_NETWORKS", "" if PRODUCTION else "127.0.0.0/8,::1/128")
 OUTBOUND_CA_FILE = os.environ.get("OUTBOUND_CA_FILE", "")  # an operator's private certificate authority
+# Where every post of Bluesky is read from; only while a brand listens to all of them.
+BLUESKY_JETSTREAM_URL = os.environ.get("BLUESKY_JETSTREAM_URL", "wss://jetstream2.us-east.bsky.network/subscribe")
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "2525"))
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")

@@ -5,6 +5,7 @@ name may point elsewhere by then.
 """
 
 from core.outbound.client import Answer, OutboundFailed, post, request
+from core.outbound.sockets import websocket
 from core.outbound.streams import Stream, StreamBroken, stream
 from core.outbound.vetting import OutboundRefused, Target, vet, vet_form, vet_headers
 
@@ -21,4 +22,5 @@ __all__ = [
     "vet",
     "vet_form",
     "vet_headers",
+    "websocket",
 ]

@@ -16,6 +16,7 @@ from django.conf import settings
 from core.outbound.client import (
     CONNECT_SECONDS,
     LONGEST_HEADER_VALUE,
+    Kind,
     OutboundFailed,
     _message,
     _milliseconds,
@@ -84,10 +85,10 @@ def stream(
         )
         response = pool.handle_request(_message(target, "GET", b"", headers))
     except (OutboundRefused, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as problem:
-        kind = "unknown" if backend is not None and backend.has_sent else "never_sent"
+        kind: Kind = "unknown" if backend is not None and backend.has_sent else "never_sent"
         reason = "refused" if isinstance(problem, OutboundRefused) else type(problem).__name__
         log.info("outbound failed", kind=kind, reason=reason, ms=_milliseconds(started))
-        raise OutboundFailed("unknown" if kind == "unknown" else "never_sent", reason) from problem
+        raise OutboundFailed(kind, reason) from problem
     backend.ends = ends + OPENING_SECONDS  # whoever reads the pieces keeps the deadline
     log.info("outbound stream", host=target.host, status=response.status, ms=_milliseconds(started))
     queue: SimpleQueue[bytes | None] = SimpleQueue()

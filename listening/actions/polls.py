@@ -21,11 +21,13 @@ from core.wall import standing_agency
 from jobs.actions import Wish, later, later_many
 from jobs.models import Job, JobState
 from ledger.actions import record
+from listening.actions.firehose import wake
 from listening.actions.ingest import ingest_mentions
 from listening.actions.sources import POLL, STREAM, close_page
 from listening.ingest import Gone, Item
-from listening.models import Source, SourceHealth
+from listening.models import SharedStream, Source, SourceHealth
 from listening.sources import KINDS
+from listening.sources.firehose import NAME as FIREHOSE_NAME
 from listening.sources.pulse import last_delivery, usual_pause
 from listening.sources.seam import Cursor, Fetched, RefusedByHost, SourceFailed, Temporary
 
@@ -159,6 +161,8 @@ def _watch(source: Source, *, by: Actor, at: datetime) -> bool:
     kind = KINDS.get(source.kind)
     if kind is None:
         return False
+    if kind.shared:
+        _note_shared(source, by=by, at=at)
     if kind.delivers and (delivered := last_delivery(source.pk, after=source.heard_at)) is not None:
         _note_delivery(source, delivered, by=by, at=at)
     since = max(filter(None, [source.created_at, source.watched_from]))
@@ -173,10 +177,44 @@ def _watch(source: Source, *, by: Actor, at: datetime) -> bool:
     return allowed is not None and quiet > allowed and _tell_silence(source, quiet, allowed, by=by, at=at)
 
 
+def _note_shared(source: Source, *, by: Actor, at: datetime) -> None:
+    """How the stream goes that one reader reads for everybody, noted on a source that listens to it."""
+    row = SharedStream.objects.filter(name=FIREHOSE_NAME).first()
+    if row is None:
+        return
+    before = source.health
+    source.answered_at, source.failures, source.problem = row.answered_at, row.failures, row.problem
+    if row.failures >= FAILS_AFTER:
+        source.health = SourceHealth.FAILING
+    elif before in (SourceHealth.NEW, SourceHealth.FAILING):
+        source.health = SourceHealth.OK
+        if source.page_id is not None:
+            close_page(source, reason="The source speaks again.", by=by, at=at)
+    source.save(update_fields=["answered_at", "failures", "problem", "health", "page"])
+    if source.health == before:
+        return
+    if source.health == SourceHealth.FAILING:
+        record(
+            "source.failing",
+            on=source,
+            by=by,
+            at=at,
+            health=source.health,
+            failures=source.failures,
+            problem=source.problem,
+        )
+    elif before == SourceHealth.FAILING:
+        record("source.recovered", on=source, by=by, at=at, before=before)
+
+
 def _note_delivery(source: Source, delivered: datetime, *, by: Actor, at: datetime) -> None:
     """What delivers by itself was heard; noted here, because deliveries do not wait for each other at its row."""
     before = source.health
-    source.heard_at, source.health = delivered, SourceHealth.OK
+    source.heard_at = delivered
+    if before == SourceHealth.FAILING:  # of a shared stream, whose reader says when it is well again
+        source.save(update_fields=["heard_at"])
+        return
+    source.health = SourceHealth.OK
     if source.page_id is not None:
         close_page(source, reason="The source speaks again.", by=by, at=at)
     source.save(update_fields=["heard_at", "health", "page"])
@@ -231,6 +269,9 @@ def _page(source: Source, headline: str, *, by: Actor, at: datetime) -> Any:
 
 def _restore_timers(at: datetime) -> None:
     """Have those asked that are asked in turns and wait for no turn: their job may have died of its last attempt."""
+    shared = [name for name, kind in KINDS.items() if kind.shared]
+    if Source.objects.filter(kind__in=shared, paused_at=None, ended_at=None, brand__archived_at=None).exists():
+        wake(at=at)
     polled = [name for name, kind in KINDS.items() if not kind.delivers]
     sources = Source.objects.filter(kind__in=polled, paused_at=None, ended_at=None, brand__archived_at=None)
     kinds = dict(sources.values_list("pk", "kind"))

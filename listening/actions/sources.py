@@ -20,6 +20,7 @@ from core.refusals import Refusal
 from core.wall import standing_agency
 from jobs.actions import cancel, later
 from ledger.actions import record
+from listening.actions.firehose import wake
 from listening.actions.ingest import SourceEnded
 from listening.models import Source, SourceHealth
 from listening.sources import KINDS
@@ -184,7 +185,11 @@ def rotate_secret(*, source_id: UUID, by: Actor, at: datetime) -> tuple[Source, 
 def ask_at(source: Source, at: datetime) -> None:
     """Set the timer of a source that is asked; one that is set already is moved. Called after `record()`."""
     kind = KINDS.get(source.kind)
-    if kind is None or kind.delivers or source.paused_at is not None or source.ended_at is not None:
+    if kind is None or source.paused_at is not None or source.ended_at is not None:
+        return
+    if kind.shared:
+        wake(at=at)
+    if kind.delivers:
         return
     handler = POLL if kind.listen is None else STREAM
     key = str(source.pk)

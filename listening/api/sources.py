@@ -214,6 +214,7 @@ class Sources(ReadViews):
         wanted["place"] = _checked(PLACES.get(kind, Nothing), wanted["place"], "place")
         wanted["credentials"] = _secrets(kind, wanted["credentials"])
         _require_rhythm(kind, wanted["every_s"])
+        _require_query(kind, wanted["query_id"])
         source = add_source(brand_id=brand.pk, **wanted, **self.told)
         return self._show_secret(source, (source.credentials or {}).get("secret"), status=201)
 
@@ -231,6 +232,7 @@ class Sources(ReadViews):
             if source.kind == "webhook":
                 wanted.pop("credentials")  # its secret is rotated
         _require_rhythm(source.kind, wanted.get("every_s"))
+        _require_query(source.kind, wanted.get("query_id", source.query_id))
         return self.show(change_source(source_id=source.pk, changes=wanted, **self.told))
 
     @extend_schema(request=Because, responses=SourceView)
@@ -288,6 +290,15 @@ def _checked(shape: type[Shape], said: dict[str, Any], field: str) -> dict[str, 
     if serializer.is_valid():
         return dict(serializer.validated_data)
     raise serializers.ValidationError({field: serializer.errors})
+
+
+def _require_query(kind: str, query_id: UUID | None) -> None:
+    """Nobody stores all that a network says."""
+    if KINDS[kind].shared and query_id is None:
+        raise Invalid(
+            "A source of this kind needs a query.",
+            errors=[{"field": "query", "code": "required", "detail": "Only what matches a query is stored."}],
+        )
 
 
 def _require_rhythm(kind: str, every_s: int | None) -> None:

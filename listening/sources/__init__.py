@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from listening.sources import bluesky, mastodon, mastodon_stream, rss, webhook
+from listening.sources import bluesky, firehose, mastodon, mastodon_stream, rss, webhook
 from listening.sources.seam import (
     Asked,
     Fetched,
@@ -26,6 +26,7 @@ KINDS: Final[dict[str, SourceKindOf]] = {
         mastodon.HASHTAG,
         mastodon_stream.KIND,
         bluesky.SEARCH,
+        firehose.KIND,
     )
 }
 

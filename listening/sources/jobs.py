@@ -7,21 +7,26 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from core.failpoints import failpoint
 from core.wall import inside
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
+from listening.actions.firehose import FIREHOSE, hand_out, listeners_now, move_shared, note_shared_failure, read_on
 from listening.actions.imports import READ, give_up_lost_imports, read_import_part
 from listening.actions.polls import SOURCES, listen_on, note_failure, store_fetched, watch_sources
 from listening.actions.sources import POLL, STREAM
-from listening.models import Source
+from listening.models import SharedStream, Source
+from listening.query.live import Streams
 from listening.sources import KINDS
+from listening.sources import firehose as firehoses
 from listening.sources.seam import Asked, Fetched, SourceFailed
 
 DEADLINE_S = 20.0
 TURN_S = 50.0
+REFRESH_S = 5.0
 
 
 @job(POLL, queue="fetch", semantics="at_least_once", max_attempts=8, lease=60, transactional=False)
@@ -73,6 +78,36 @@ def listen(run: Run) -> None:
         return
     with inside(run.agency_id):
         listen_on(source_id=source_id, at=timezone.now())
+
+
+@job(FIREHOSE, queue="fetch", semantics="at_least_once", max_attempts=8, lease=120, transactional=False)
+def firehose(_run: Run) -> None:
+    """Read the stream that all agencies share for one turn; the next follows at once, while anybody listens."""
+    streams = Streams(kinds=(firehoses.KIND.name,))
+    until, refreshed = time.monotonic() + TURN_S, time.monotonic()
+    streams.refresh()
+    listeners = listeners_now()
+    if not listeners:
+        return
+    row = SharedStream.objects.filter(name=firehoses.NAME).first()
+    cursor = row.cursor if row is not None else None
+    try:
+        for heard in firehoses.listen(settings.BLUESKY_JETSTREAM_URL, since_us=cursor, until=until):
+            now = timezone.now()
+            hand_out(heard, streams=streams, listeners=listeners, by=SOURCES, at=now)
+            failpoint("listening.after_hand_out")
+            if not move_shared(cursor_was=cursor, time_us=heard.time_us, gap=heard.gap, at=now):
+                return
+            cursor = heard.time_us
+            if time.monotonic() - refreshed > REFRESH_S:
+                streams.refresh()
+                listeners, refreshed = listeners_now(), time.monotonic()
+                if not listeners:
+                    return
+    except SourceFailed as failure:
+        note_shared_failure(failure=failure, at=timezone.now())
+        return
+    read_on(at=timezone.now())
 
 
 @job(READ, queue="bulk", semantics="at_least_once", max_attempts=8, lease=120)

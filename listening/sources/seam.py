@@ -89,7 +89,8 @@ Listen = Callable[[Asked], Iterator[Fetched]]
 class SourceKindOf:
     """One kind of source, as the registry knows it.
 
-    `ask` is asked in turns, `listen` is a stream that is held open; what has neither delivers by itself.
+    `ask` is asked in turns, `listen` is a stream that is held open; what has neither delivers by itself, or is one
+    reader's for everybody (`shared`).
     `every_s` is how often it is asked unless the source says otherwise, `least_every_s` the least that it may say.
     """
 
@@ -97,12 +98,13 @@ class SourceKindOf:
     network: str
     ask: Ask | None = None
     listen: Listen | None = None
+    shared: bool = False
     every_s: int | None = None
     least_every_s: int = 30
 
     @property
     def delivers(self) -> bool:
-        """Whether it comes to us by itself."""
+        """Whether it comes by itself, seen from the source: nothing is asked in its name."""
         return self.ask is None and self.listen is None
 
 
