@@ -304,7 +304,7 @@ OPERATOR_EMAIL = os.environ.get("OPERATOR_EMAIL", "")
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "crisisapi@localhost")
 HEARTBEAT_URL = os.environ.get("HEARTBEAT_URL", "")
 MOOD_SCORER = os.environ.get("MOOD_SCORER", "linear")
-# A folder with model.onnx and tokenizer.json: reads again, in the background, what the first tier is in two minds about.
+# A folder with model.onnx and tokenizer.json: reads again, in the background, what the first tier is unsure of.
 MOOD_SECOND_TIER = os.environ.get("MOOD_SECOND_TIER", "")
 
 LANGUAGE_CODE = "en"

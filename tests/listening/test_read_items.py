@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +18,9 @@ AT = NOON + timedelta(minutes=1)
 
 def read(said: Any, *, as_lines: bool = False) -> list[Item]:
     raw = said if isinstance(said, bytes) else lines(said) if as_lines else json.dumps(said).encode()
-    return read_items(raw, lines=as_lines, at=AT)
+    items = read_items(raw, lines=as_lines, at=AT)
+    assert all(isinstance(item, Item) for item in items), "a deletion among them"
+    return cast("list[Item]", items)
 
 
 def wrong(said: Any, *, as_lines: bool = False) -> list[tuple[str, str]]:
