@@ -111,7 +111,7 @@ class RowError(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ImportView(serializers.ModelSerializer[Import]):
+class MentionImportView(serializers.ModelSerializer[Import]):
     errors = RowError(many=True, help_text="What is wrong with the first hundred.")  # type: ignore[assignment]
 
     class Meta:
@@ -141,7 +141,7 @@ class Imports(ReadViews):
         "cancel": Need.MENTIONS_INGEST,
     }
     parser_classes = [FileParser, CsvParser]
-    serializer_class = ImportView
+    serializer_class = MentionImportView
     asks = ImportFilter
 
     laid_aside: IO[bytes] | None = None
@@ -163,7 +163,7 @@ class Imports(ReadViews):
     @extend_schema(
         parameters=[ImportQuery],
         request={"application/x-ndjson": OpenApiTypes.STR, "text/csv": OpenApiTypes.STR},
-        responses={202: ImportView},
+        responses={202: MentionImportView},
     )
     def create(self, request: Request, **_: Any) -> Response:
         """Send a file of mentions: NDJSON in the format of the ingest route, or CSV, at most 50 MB, plain or gzip.
@@ -195,7 +195,7 @@ class Imports(ReadViews):
         )
         return self.show(import_, status=202)
 
-    @extend_schema(request=Because, responses=ImportView)
+    @extend_schema(request=Because, responses=MentionImportView)
     @action(detail=True, methods=["post"], parser_classes=[StrictJSONParser])
     def cancel(self, _request: Request, **_: Any) -> Response:
         """Read no further. What was stored stays. 409 when it is over."""
