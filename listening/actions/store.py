@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from django.db import connection
@@ -96,18 +96,20 @@ def store(source: Source, parts: Iterable[Sequence[Row]], *, scorer: str, at: da
     """
     agency = standing_agency()
     constants: list[Any] = [agency, agency, source.brand_id, source.pk, at, scorer]
-    with connection.cursor() as cursor, ThreadPoolExecutor(1) as other:
-        taking: Future[list[Row]] | None = None
-        stored: list[Row] = []
+    taking: Future[list[Row]] | None = None
+    stored: list[Row] = []
+    with connection.cursor() as cursor, ExitStack() as until:
         for number, rows in enumerate(parts):
             cells = [_cells(row, source.network) for row in rows]
-            if len(rows) <= FEW:
-                task = partial(_take_few, cursor, cells, [*constants, len(rows)], rows)
+            if number == 0 and len(rows) <= FEW:
+                stored += _take_few(cursor, cells, [*constants, len(rows)], rows)
+                continue
+            told = _escaped(cells)
+            if taking is None:
+                other = until.enter_context(ThreadPoolExecutor(1))
             else:
-                task = partial(_take_many, cursor, _escaped(cells), [*constants, len(rows)], rows, again=number > 0)
-            if taking is not None:
                 stored += taking.result()
-            taking = other.submit(task)
+            taking = other.submit(_take_many, cursor, told, [*constants, len(rows)], rows, again=number > 0)
         if taking is not None:
             stored += taking.result()
     return stored
