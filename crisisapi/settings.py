@@ -301,7 +301,19 @@ EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "") == "1"
 EMAIL_TIMEOUT = 10
+# Who carries text messages and calls: "twilio", "gateway" (a provider that speaks our contract), or nobody.
+SMS_PROVIDER = os.environ.get("SMS_PROVIDER", "")
+VOICE_PROVIDER = os.environ.get("VOICE_PROVIDER", "")
+TWILIO_URL = os.environ.get("TWILIO_URL", "https://api.twilio.com").rstrip("/")
+TWILIO_ACCOUNT_SID = os.environ.get("TWILIO_ACCOUNT_SID", "")
+TWILIO_AUTH_TOKEN = os.environ.get("TWILIO_AUTH_TOKEN", "")
+TWILIO_FROM = os.environ.get("TWILIO_FROM", "")
+TWILIO_VOICE_FROM = os.environ.get("TWILIO_VOICE_FROM", TWILIO_FROM)
+GATEWAY_URL = os.environ.get("GATEWAY_URL", "")
+GATEWAY_TOKEN = os.environ.get("GATEWAY_TOKEN", "")
+GATEWAY_SECRET = os.environ.get("GATEWAY_SECRET", "")
 OPERATOR_EMAIL = os.environ.get("OPERATOR_EMAIL", "")
+OPERATOR_WEBHOOK_URL = os.environ.get("OPERATOR_WEBHOOK_URL", "")  # where the auditor's alarms go when no mail goes out
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "crisisapi@localhost")
 HEARTBEAT_URL = os.environ.get("HEARTBEAT_URL", "")
 MOOD_SCORER = os.environ.get("MOOD_SCORER", "linear")

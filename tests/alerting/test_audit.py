@@ -16,7 +16,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from alerting.auditor import CHECKS, Auditor, look
+from alerting.auditor import CHECKS, Auditor, look, looking
+from alerting.auditor.checks import BLIND, OF_AN_AGENCY
 from alerting.models import Alarm, Page
 from core.ids import uuid7
 from core.wall import inside
@@ -48,10 +49,9 @@ def a_job(**how: Any) -> Job:
     job = Job(
         handler="alerting.notify",
         key=str(uuid4()),
-        queue="alerts",
         max_attempts=3,
         created_at=now,
-        **{"due_at": now, **how},
+        **{"due_at": now, "queue": "alerts", **how},
     )
     job.save()
     return job
@@ -64,11 +64,16 @@ def plant_dead_job(north: North, since: datetime) -> None:
 def plant_overdue_job(north: North, since: datetime) -> None:
     a_job(now=since, agency_id=north.agency.pk)
     # Somebody is at work, so only this one job is late.
-    a_job(now=since, state="DONE", finished_at=timezone.now())
+    a_job(now=since, state="DONE", finished_at=timezone.now(), queue="alerts")
 
 
 def plant_silence(_north: North, since: datetime) -> None:
     a_job(now=since)
+
+
+def plant_silent_queue(north: North, since: datetime) -> None:
+    plant_overdue_job(north, since)
+    Job.objects.filter(state="DONE").update(queue="bulk")
 
 
 def plant_page_without_timer(north: North, since: datetime) -> None:
@@ -136,6 +141,7 @@ FAULTS: dict[str, tuple[Plant, timedelta]] = {
     "jobs_dead": (plant_dead_job, timedelta(0)),
     "jobs_overdue": (plant_overdue_job, timedelta(seconds=60)),
     "workers_silent": (plant_silence, timedelta(seconds=60)),
+    "queues_silent": (plant_silent_queue, timedelta(seconds=60)),
     "pages_without_timer": (plant_page_without_timer, timedelta(0)),
     "pages_late": (plant_late_page, timedelta(seconds=30)),
     "posts_sending_too_long": (plant_sending, timedelta(seconds=60)),
@@ -144,8 +150,11 @@ FAULTS: dict[str, tuple[Plant, timedelta]] = {
 }
 
 
+OF_THE_SYSTEM = {"workers_silent", "queues_silent"}
+
+
 def test_every_check_has_a_planted_fault() -> None:
-    assert {*FAULTS, "database_away"} == set(CHECKS)
+    assert {*FAULTS, *BLIND} == set(CHECKS)
 
 
 @pytest.mark.parametrize("check", FAULTS)
@@ -153,12 +162,9 @@ def test_each_check_finds_its_fault_and_only_that(north: North, check: str) -> N
     plant, may_stand = FAULTS[check]
     plant(north, timezone.now() - may_stand - 2 * SECOND)
     found = {finding.check: finding for finding in look(at=timezone.now())}
-    # Silent workers are late ones too.
-    assert set(found) == ({"workers_silent", "jobs_overdue"} if check == "workers_silent" else {check})
-    assert (found[check].count, found[check].agency_id) == (
-        1,
-        None if check == "workers_silent" else north.agency.pk,
-    )
+    # Work that nobody takes is late too.
+    assert set(found) == ({check, "jobs_overdue"} if check in OF_THE_SYSTEM else {check})
+    assert (found[check].count, found[check].agency_id) == (1, None if check in OF_THE_SYSTEM else north.agency.pk)
 
 
 @pytest.mark.parametrize("check", [check for check, (_, may_stand) in FAULTS.items() if may_stand])
@@ -166,6 +172,12 @@ def test_no_check_fires_before_its_time(north: North, check: str) -> None:
     plant, may_stand = FAULTS[check]
     plant(north, timezone.now() - may_stand + 10 * SECOND)
     assert look(at=timezone.now()) == []
+
+
+def test_a_silent_queue_is_named(north: North) -> None:
+    plant_silent_queue(north, timezone.now() - timedelta(seconds=62))
+    [silent] = [finding for finding in look(at=timezone.now()) if finding.check == "queues_silent"]
+    assert str(silent) == "queues_silent: 1 (alerts)"
 
 
 def test_a_dead_job_alarms_for_a_day(north: North) -> None:
@@ -258,7 +270,7 @@ def test_what_cannot_be_told_stops_the_heart_until_it_is(
 def test_without_an_operator_the_silence_of_the_heart_is_the_alarm(
     north: North, settings: Settings, hook: Hook, now: datetime
 ) -> None:
-    settings.OPERATOR_EMAIL, settings.HEARTBEAT_URL = "", hook.url
+    settings.OPERATOR_EMAIL, settings.OPERATOR_WEBHOOK_URL, settings.HEARTBEAT_URL = "", "", hook.url
     plant_draining_pause(north, now - timedelta(hours=2))
     auditor = Auditor()
     assert not auditor.go_round(at=now).told
@@ -279,7 +291,7 @@ def test_a_heartbeat_that_is_not_heard_is_said(operator: tuple[Mailbox, Hook], n
 def test_a_database_that_is_away_is_alarmed_and_the_next_round_finds_it_again(
     operator: tuple[Mailbox, Hook], now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mailbox, _ = operator
+    mailbox, hook = operator
     auditor = Auditor()
     with monkeypatch.context() as away:
         connection.close()
@@ -287,7 +299,66 @@ def test_a_database_that_is_away_is_alarmed_and_the_next_round_finds_it_again(
         done = auditor.go_round(at=now)
     assert [finding.check for finding in done.findings] == ["database_away"]
     assert mailbox.texts == ["database_away: 1\n"]
-    assert auditor.go_round(at=now + SECOND).findings == []
+    # Told or not: whoever cannot see does not say that all is well.
+    assert (done.told, done.heard, hook.requests) == (True, False, [])
+    after = auditor.go_round(at=now + SECOND)
+    assert (after.findings, after.heard, len(hook.requests)) == ([], True, 1)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["SELECT count(*) FROM a_table_that_is_gone", "SELECT 1 FROM pg_sleep(30)", "SELECT 1 / (SELECT 0)"],
+    ids=["fails", "hangs", "divides"],
+)
+def test_a_question_that_fails_or_hangs_blinds_no_other_and_stops_the_heart(
+    north: North, operator: tuple[Mailbox, Hook], now: datetime, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    mailbox, hook = operator
+    monkeypatch.setattr(looking, "QUESTION_SECONDS", 1)
+    plant_draining_pause(north, now - timedelta(hours=2))
+    auditor = Auditor()
+    with monkeypatch.context() as broken:
+        broken.setitem(OF_AN_AGENCY, "pages_late", question)
+        done = auditor.go_round(at=now)
+    assert [str(finding) for finding in done.findings] == [
+        "auditor_blind: 1 (pages_late)",
+        f"pauses_not_effective: 1 (agency {north.agency.pk})",
+    ]
+    assert (done.told, done.heard, len(mailbox.mails), hook.requests) == (True, False, 1, [])
+    after = auditor.go_round(at=now + SECOND)
+    assert (after.heard, len(mailbox.mails)) == (True, 1)
+
+
+def test_where_no_mail_goes_out_the_operators_webhook_is_called(
+    north: North, settings: Settings, mailbox: Mailbox, hook: Hook, now: datetime
+) -> None:
+    settings.OPERATOR_EMAIL, settings.OPERATOR_WEBHOOK_URL = "", hook.url
+    plant_draining_pause(north, now - timedelta(hours=2))
+    auditor = Auditor()
+    assert auditor.go_round(at=now).told
+    line = f"pauses_not_effective: 1 (agency {north.agency.pk})"
+    subject = "crisisapi: 1 things stand still"
+    assert hook.bodies == [{"kind": "alarm", "subject": subject, "lines": [line], "text": f"{subject}\n{line}"}]
+    settings.OPERATOR_EMAIL = "operator@example.org"
+    mailbox.answers, hook.answers = ["451 later"], [(500, {})]
+    assert not auditor.go_round(at=now + timedelta(hours=1)).told
+    mailbox.answers = ["451 later"]
+    assert auditor.go_round(at=now + timedelta(hours=1, seconds=30)).told
+    assert (len(hook.bodies), mailbox.mails) == (3, [])
+
+
+def test_a_second_auditor_beside_the_first_changes_nothing(
+    north: North, operator: tuple[Mailbox, Hook], now: datetime
+) -> None:
+    mailbox, hook = operator
+    plant_draining_pause(north, now - timedelta(hours=2))
+    plant_page_without_timer(north, timezone.now())
+    for auditor in (Auditor(), Auditor()):
+        assert auditor.go_round(at=now).heard
+    assert (len(mailbox.mails), len(hook.requests)) == (1, 2)
+    with inside(north.agency.pk):
+        assert Alarm.objects.count() == 2
+        assert Job.objects.filter(handler="alerting.climb_page", state="READY").count() == 1
 
 
 def test_the_agency_reads_of_the_alarm_in_its_ledger_and_another_does_not(

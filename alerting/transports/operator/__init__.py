@@ -1,1 +1,1 @@
-"""How the auditor reaches the operator: by mail, and by the heartbeat that somebody outside listens for."""
+"""How the auditor reaches the operator: by mail, else by webhook, and by the heartbeat that somebody outside awaits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -9,11 +10,17 @@ from email.message import EmailMessage
 import structlog
 from django.conf import settings
 
-from core.outbound import OutboundFailed, request
+from core.outbound import OutboundFailed, post, request
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
+WEBHOOK_SECONDS = 10.0
+
+
+def tell_operator(*, subject: str, lines: Sequence[str]) -> bool:
+    """Mail the operator; where no mail goes out, call their webhook. False when neither has taken it."""
+    return mail_operator(subject=subject, lines=lines) or call_operator(subject=subject, lines=lines)
 
 
 def mail_operator(*, subject: str, lines: Sequence[str]) -> bool:
@@ -34,6 +41,24 @@ def mail_operator(*, subject: str, lines: Sequence[str]) -> bool:
         log.warning("operator_not_reached", kind=type(problem).__name__)
         return False
     return True
+
+
+def call_operator(*, subject: str, lines: Sequence[str]) -> bool:
+    """Post the alarm as JSON; `text` is what chat services show. False when there is no URL or nobody takes it."""
+    if not settings.OPERATOR_WEBHOOK_URL:
+        return False
+    body = {"kind": "alarm", "subject": subject, "lines": list(lines), "text": "\n".join([subject, *lines])}
+    headers = {"Content-Type": "application/json"}
+    try:
+        answer = post(
+            settings.OPERATOR_WEBHOOK_URL, body=json.dumps(body).encode(), headers=headers, deadline=WEBHOOK_SECONDS
+        )
+    except OutboundFailed as problem:
+        log.warning("operator_not_called", reason=problem.reason)
+        return False
+    if not answer.ok:
+        log.warning("operator_not_called", status=answer.status)
+    return answer.ok
 
 
 def beat() -> bool:
