@@ -1,7 +1,8 @@
 """Ways to reach a person, one folder each: `address.py` judges an address, `delivery.py` hands one message over.
 
 Saving an address needs the first only. The second is read when the first message goes out, so that web processes never
-load the libraries behind it: importing them takes about half a second.
+load the libraries behind it: importing them takes about half a second. `carriers/` are the companies behind text
+messages and calls, of which the operator names one.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from django.utils.module_loading import import_string
 
 from alerting.transports.chat import address as chat
 from alerting.transports.email import address as email
-from alerting.transports.message import Message, TransportError
+from alerting.transports.message import Message, Sent, TransportError
+from alerting.transports.sms import address as sms
+from alerting.transports.voice import address as voice
 from alerting.transports.webhook import address as webhook
 
-__all__ = ["Message", "TransportError", "checked_address", "deliver", "hint"]
+__all__ = ["Message", "Sent", "TransportError", "checked_address", "deliver", "hint"]
 
-ADDRESSES: dict[str, ModuleType] = {"email": email, "webhook": webhook, "chat": chat}
+ADDRESSES: dict[str, ModuleType] = {"email": email, "webhook": webhook, "chat": chat, "sms": sms, "voice": voice}
 DELIVERIES = {name: f"alerting.transports.{name}.delivery.deliver" for name in ADDRESSES}
 
 
@@ -34,7 +37,7 @@ def hint(transport: str, address: str) -> str:
     return found
 
 
-def deliver(transport: str, address: str, message: Message) -> None:
+def deliver(transport: str, address: str, message: Message) -> Sent:
     """Hand one message over, within about ten seconds, or raise TransportError. Never call it inside a transaction."""
-    hand_over: Callable[[str, Message], None] = import_string(DELIVERIES[transport])
-    hand_over(address, message)
+    hand_over: Callable[[str, Message], Sent] = import_string(DELIVERIES[transport])
+    return hand_over(address, message)

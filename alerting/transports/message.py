@@ -1,4 +1,4 @@
-"""What every transport is given, and the only two ways in which it may fail."""
+"""What every transport is given, what it gives back, and the only two ways in which it may fail."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one person. `id` is the same on every repeat, and `reference` is its short form for people."""
+    """One message to one recipient. `id` is the same on every repeat, and `reference` is its short form for people."""
 
     id: UUID
     reference: str
     subject: str
     text: str
     data: dict[str, Any] = field(default_factory=dict)  # the same for programs
+    language: str = "en"
+    short: str = ""  # for a text message
+    spoken: str = ""  # what a voice reads
+    about: str = ""  # what receipts name again; empty when nobody waits for them
+    token: str = ""  # what a pressed key sends back; empty when there is nothing to press
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that was handed over. `receipt` is the provider's own id; `arrived`: the far end has it already."""
+
+    receipt: str = ""
+    arrived: bool = False
 
 
 class TransportError(Exception):

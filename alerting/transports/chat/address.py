@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import re
 
+from core.outbound import OutboundRefused, vet_form
 from core.refusals import Invalid
 
 _WORD = r"[A-Za-z0-9_-]"
 FORMS = {
     "discord": re.compile(rf"discord://(?P<webhook_id>[0-9]{{5,25}})/(?P<webhook_token>{_WORD}{{20,120}})/?"),
     "ntfy": re.compile(rf"ntfy://(?P<topic>{_WORD}{{1,64}})/?"),
+    # A server of the user's own, which the guarded client calls.
+    "ntfys": re.compile(rf"ntfys://(?P<host>[A-Za-z0-9.:\[\]-]{{1,150}})/(?P<topic>{_WORD}{{1,64}})/?"),
     "pover": re.compile(r"pover://(?P<user_key>[A-Za-z0-9]{30})@(?P<token>[A-Za-z0-9]{30})/?"),
     "slack": re.compile(
         r"slack://(?P<token_a>T[A-Z0-9]{5,20})/(?P<token_b>B[A-Z0-9]{5,20})/(?P<token_c>[A-Za-z0-9]{10,50})/?"
     ),
     "tgram": re.compile(rf"tgram://(?P<bot_token>[0-9]{{5,20}}:{_WORD}{{20,60}})/(?P<chat>-?[0-9]{{1,20}})/?"),
+    # Microsoft Teams: the webhook of a workflow, on Microsoft's own hosts only.
+    "workflows": re.compile(
+        r"workflows://(?P<host>[a-z0-9-]{1,40}\.[a-z0-9-]{1,40}\.logic\.azure\.com)(?::443)?"
+        rf"/(?P<workflow>{_WORD}{{10,64}})/(?P<signature>{_WORD}{{10,100}})/?"
+    ),
 }
-LONGEST = 250
+LONGEST = 300
 
 
 def parts_of(address: str) -> tuple[str, dict[str, str]]:
@@ -34,9 +42,20 @@ def parts_of(address: str) -> tuple[str, dict[str, str]]:
 
 
 def checked(address: str) -> str:
-    parts_of(address)
+    service, parts = parts_of(address)
+    if service == "ntfys":
+        try:
+            vet_form(own_server(parts["host"]))
+        except OutboundRefused as refused:
+            raise Invalid(errors=[{"field": "address", "code": "outbound_refused", "detail": refused.detail}]) from None
     return address
 
 
+def own_server(host: str) -> str:
+    """Where a server of ntfy takes messages as JSON."""
+    return f"https://{host}/"
+
+
 def hint(address: str) -> str:
-    return f"{parts_of(address)[0]}://…"
+    service, parts = parts_of(address)
+    return f"{service}://{parts['host']}/…" if service == "ntfys" else f"{service}://…"

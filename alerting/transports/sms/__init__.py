@@ -1,0 +1,1 @@
+"""Text messages, through the carrier that the operator has named."""

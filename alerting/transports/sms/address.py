@@ -1,0 +1,15 @@
+"""Numbers that take text messages."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from alerting.transports.numbers import checked_number, number_hint
+
+
+def checked(address: str) -> str:
+    return checked_number(address, provider=settings.SMS_PROVIDER)
+
+
+def hint(address: str) -> str:
+    return number_hint(address)

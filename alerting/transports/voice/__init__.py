@@ -1,0 +1,1 @@
+"""Phone calls, through the carrier that the operator has named."""

@@ -1,0 +1,13 @@
+"""Handing a call to the operator's carrier."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from alerting.transports.carriers import carrier
+from alerting.transports.message import Message, Sent
+
+
+def deliver(address: str, message: Message) -> Sent:
+    sent: Sent = carrier(settings.VOICE_PROVIDER).call(address, message)
+    return sent
