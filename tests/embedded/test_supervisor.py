@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import Signals
 
@@ -35,12 +37,28 @@ class System:
     def start(self) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
             process = subprocess.Popen(
-                self.command("--no-story"), env=self.environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+                self.command("--no-story"),
+                env=self.environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Whoever runs the tests in the background may have us ignore it, and children inherit that.
+                preexec_fn=lambda: signal.signal(Signals.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  one thread forks
             )
         up = wait_until(lambda: process.poll() is not None or "serving at" in self.output.read_text(), seconds=180)
         assert up, self.output.read_text()
         assert process.poll() is None, self.output.read_text()
         return process
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Leaving it kills what still runs: a test that fails inside must not wait for a system that nobody stops."""
+        process = self.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     @property
     def note(self) -> runfile.RunNote:
@@ -63,11 +81,11 @@ def system(tmp_path: Path, bare: dict[str, str]) -> Iterator[System]:
 
 @pytest.mark.slow
 def test_the_system_mends_itself_dies_with_its_supervisor_and_starts_again_on_the_same_data(system: System) -> None:
-    with system.start() as supervisor:
+    with system.running() as supervisor:
         note = system.note
         assert set(note.pids) == EVERYTHING
         assert all(command_line(pid) for pid in note.pids.values())
-        assert answers(f"{note.base_url}/healthz")
+        assert wait_until(lambda: answers(f"{note.base_url}/healthz"), seconds=60)
         assert (system.var / "run.json").stat().st_mode & 0o077 == 0
         assert_a_second_one_is_refused(system)
 
@@ -87,7 +105,7 @@ def test_the_system_mends_itself_dies_with_its_supervisor_and_starts_again_on_th
         supervisor.kill()
     assert wait_until(lambda: not any(command_line(pid) for pid in note.pids.values()), seconds=30)
 
-    with system.start() as supervisor:
+    with system.running() as supervisor:
         note = system.note
         supervisor.send_signal(Signals.SIGINT)
         assert supervisor.wait(60) == 0

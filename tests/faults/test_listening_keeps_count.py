@@ -37,7 +37,7 @@ from tests.listening.mentions import NOON, deliver, items, lines, mention
 
 GOOD, BAD = "I love this, wonderful!", "I hate this, disgusting and horrible!"
 LATEST = 4  # versions of a mention
-WAIT_S = 60.0
+WAIT_S = 180.0  # several lives of a server, each of which takes seconds to begin
 
 
 def check(of: Source) -> dict[str, int]:
@@ -205,7 +205,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(
         mine = drawn.sample(said, 300) + drawn.sample(said, 30)
         unanswered.append(bring(url, key, path, [mine[start : start + 110] for start in range(0, 330, 110)]))
 
-    with server(CRISISAPI_FAILPOINTS=f"{place}=kill@3") as url:
+    with server(CRISISAPI_FAILPOINTS=f"{place}=kill@5") as url:
         threads = [Thread(target=task, args=(seed,)) for seed in range(4)]
         for thread in threads:
             thread.start()

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from alerting.actions import acknowledge_page, raise_page
+from core.ids import uuid7
 from core.wall import inside
 from incidents.actions import activate_incident, open_incident
 from incidents.models import Incident
@@ -27,6 +28,7 @@ NORMAL = 20
 def hear(north: North, start: datetime, end: datetime, storm_at: datetime) -> None:
     """Buckets of every fifth minute and the band around them; from `storm_at` on ten times as much, mostly angry."""
     step = timedelta(minutes=5)
+    source_id = uuid7()
     at = start_of_bin(start)
     buckets, bands = [], []
     while at < end:
@@ -34,7 +36,16 @@ def hear(north: North, start: datetime, end: datetime, storm_at: datetime) -> No
         volume = NORMAL * 10 if stormy else NORMAL
         negative = volume * 7 // 10 if stormy else NORMAL // 5
         buckets.append(
-            Bucket(brand_id=north.aurora.pk, minute=at, volume=volume, negative=negative, reach=1000, authors=volume)
+            Bucket(
+                brand_id=north.aurora.pk,
+                minute=at,
+                source_id=source_id,
+                language="en",
+                volume=volume,
+                negative=negative,
+                reach=1000,
+                authors=volume,
+            )
         )
         bands.append(
             Band(
