@@ -202,6 +202,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='contactmethod',
+            name='codes_sent',
+            field=models.PositiveSmallIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddField(
+            model_name='contactmethod',
             name='proved_at',
             field=models.DateTimeField(null=True),
         ),

@@ -45,6 +45,7 @@ class ContactMethod(TenantRow):
     code = SealedTextField(null=True)  # until it has been sent back
     code_ends_at = models.DateTimeField(null=True)
     code_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    codes_sent = models.PositiveSmallIntegerField(default=0, db_default=0)  # so that nobody floods a stranger's phone
     version = models.PositiveIntegerField(default=1, db_default=1)
 
     objects: ClassVar[TenantManager[Any]] = TenantManager.of(ContactMethodQuerySet)
