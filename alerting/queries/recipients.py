@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from alerting.models import EscalationPolicy, Page, Rota
-from alerting.queries.on_call import on_call, working
+from alerting.queries.turns import on_call, working
 from permissions.queries.holders import seats_with_role
 
 OWNERS = {"role": "owner"}
