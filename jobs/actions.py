@@ -20,7 +20,7 @@ from core.ids import uuid7
 from core.refusals import NotFound, Refusal
 from core.wall import wall
 from jobs.handlers import HANDLERS, Ghost, Run, TryAgain
-from jobs.models import Job, JobState
+from jobs.models import Job, JobState, Pulse
 from jobs.nudge import nudge_on_commit
 
 log = structlog.get_logger(__name__)
@@ -231,6 +231,18 @@ def _fail(run: Run, error: str, *, after: timedelta | None) -> None:
     mine.filter(crossed=True).update(**freed, state=JobState.INTERRUPTED, finished_at=Now())
 
 
+def note_pulse(name: str) -> None:
+    """Something that has to happen again and again has happened just now."""
+    Pulse.objects.bulk_create(
+        [Pulse(name=name, at=Now())], update_conflicts=True, unique_fields=["name"], update_fields=["at"]
+    )
+
+
+def pulse_is_older(name: str, age: timedelta) -> bool:
+    """Whether something last happened longer ago than `age`, or never."""
+    return not Pulse.objects.filter(name=name, at__gt=Now() - age).exists()
+
+
 def sweep_jobs(*, ring: Callable[[UUID, str, str], bool], limit: int = 500) -> int:
     """Find what the nudges missed, ring for it again, and bury what can run no more. Returns how many were rung."""
     with transaction.atomic():
@@ -254,6 +266,7 @@ def sweep_jobs(*, ring: Callable[[UUID, str, str], bool], limit: int = 500) -> i
         )
         found = list(waiting)
         Job.objects.filter(pk__in=[row[0] for row in found]).update(nudged_at=Now())
+    note_pulse("sweep")
     rung = 0
     for job_id, queue, handler in found:
         if not ring(job_id, queue, handler):

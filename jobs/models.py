@@ -60,3 +60,10 @@ class Job(models.Model):
                 fields=["finished_at"], condition=Q(state__in=["DONE", "CANCELLED"]), name="purge_asks_for_old"
             ),
         ]
+
+
+class Pulse(models.Model):
+    """When something that has to happen again and again last happened, in seconds; global. The auditor looks at it."""
+
+    name = models.CharField(max_length=20, primary_key=True)  # "sweep": by whomever; "beat": rung by beat
+    at = models.DateTimeField()

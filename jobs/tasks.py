@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from core.http.idempotency import purge as purge_answers
 from core.wall import every_agency
-from jobs.actions import purge_jobs, run_job, sweep_jobs
+from jobs.actions import note_pulse, pulse_is_older, purge_jobs, run_job, sweep_jobs
 from jobs.nudge import ring
 from jobs.rounds import tend_rounds
+from jobs.spare import AFTER
 
 KEEP_FINISHED = timedelta(days=7)
 KEEP_ANSWERS = timedelta(hours=72)
@@ -26,8 +27,13 @@ def run(*, job_id: str, handler: str, **_: Any) -> None:
 
 
 @shared_task(name="jobs.sweep")
-def sweep(**_: Any) -> None:
+def sweep(*, spare: bool = False, **_: Any) -> None:
+    """Rung by beat each second; a spare one, asked for by a worker, does nothing while there are others."""
+    if spare and not pulse_is_older("sweep", AFTER):
+        return
     sweep_jobs(ring=ring)
+    if not spare:
+        note_pulse("beat")
 
 
 @shared_task(name="jobs.tend")

@@ -40,17 +40,59 @@ OF_THE_QUEUE = {
                  WHERE state IN ('DONE', 'CANCELLED') AND finished_at > %(at)s - interval '60 seconds'
                    AND state = 'DONE') AS moved) AS moves
          WHERE moves.anywhere AND NOT moves.here""",
+    # Beat rings for a sweep each second; without it the workers of pages sweep for themselves, each few seconds.
+    "beat_silent": """
+        SELECT NULL, 1, '' FROM jobs_pulse WHERE name = 'beat' AND at < %(at)s - interval '25 seconds'""",
+    "sweep_silent": """
+        SELECT NULL, 1, '' FROM jobs_pulse WHERE name = 'sweep' AND at < %(at)s - interval '25 seconds'""",
 }
+# An open page climbs, a snoozed one wakes, an acknowledgement that ends by itself ends: each by a job of the page.
+WITHOUT_TIMER = """ (
+    stage = 'OPEN' AND NOT EXISTS (
+        SELECT 1 FROM jobs_job WHERE handler = 'alerting.climb_page' AND key = page.id::text AND state = 'READY')
+    OR stage = 'SNOOZED' AND NOT EXISTS (
+        SELECT 1 FROM jobs_job WHERE handler = 'alerting.unsnooze_page' AND key = page.id::text AND state = 'READY')
+    OR stage = 'ACKNOWLEDGED' AND lapses_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM jobs_job WHERE handler = 'alerting.lapse_page' AND key = page.id::text AND state = 'READY'))"""
 # Asked of each agency behind its wall.
 OF_AN_AGENCY = {
-    "pages_without_timer": """
-        SELECT count(*) FROM alerting_page AS page
-         WHERE agency_id = %(agency)s AND stage = 'OPEN'
-           AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.climb_page' AND key = page.id::text
-                              AND state = 'READY')""",
+    "pages_without_timer": f"""
+        SELECT count(*) FROM alerting_page AS page WHERE agency_id = %(agency)s AND {WITHOUT_TIMER}""",  # noqa: S608 - our own words
+    # Its step is due and does not fire: the timer may be with a worker that hangs.
     "pages_late": """
         SELECT count(*) FROM alerting_page
          WHERE agency_id = %(agency)s AND stage = 'OPEN' AND next_step_at < %(at)s - interval '30 seconds'""",
+    "snoozes_not_ended": """
+        SELECT count(*) FROM alerting_page
+         WHERE agency_id = %(agency)s AND stage = 'SNOOZED' AND snoozed_until < %(at)s - interval '30 seconds'""",
+    "acknowledgements_not_lapsed": """
+        SELECT count(*) FROM alerting_page
+         WHERE agency_id = %(agency)s AND stage = 'ACKNOWLEDGED' AND lapses_at < %(at)s - interval '60 seconds'""",
+    # Everything that was sent about it has failed, and nobody has it: a person must be told in another way.
+    "pages_reached_nobody": """
+        SELECT count(*) FROM alerting_page AS page
+         WHERE agency_id = %(agency)s AND stage IN ('OPEN', 'EXHAUSTED') AND step > 0
+           AND raised_at < %(at)s - interval '60 seconds'
+           AND NOT EXISTS (SELECT 1 FROM alerting_notification AS told
+                            WHERE told.agency_id = %(agency)s AND told.page_id = page.id
+                              AND told.stage IN ('QUEUED', 'SENT', 'DELIVERED'))""",
+    # Tries take minutes when a host asks us to wait; more than that is no trying. A day later a person knows.
+    "notifications_late": """
+        SELECT count(*) FROM alerting_notification
+         WHERE agency_id = %(agency)s AND stage = 'QUEUED'
+           AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '15 minutes'""",
+    "notifications_without_job": """
+        SELECT count(*) FROM alerting_notification AS told
+         WHERE agency_id = %(agency)s AND stage = 'QUEUED'
+           AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '60 seconds'
+           AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.notify' AND key = told.id::text
+                              AND state = 'READY')""",
+    "hand_overs_not_lapsed": """
+        SELECT count(*) FROM alerting_handover
+         WHERE agency_id = %(agency)s AND stage = 'OFFERED' AND lapses_at < %(at)s - interval '60 seconds'""",
+    "silences_not_ended": """
+        SELECT count(*) FROM alerting_silence
+         WHERE agency_id = %(agency)s AND ended_at IS NULL AND ends_at < %(at)s - interval '60 seconds'""",
     "posts_sending_too_long": """
         SELECT count(*) FROM publishing_attempt
          WHERE agency_id = %(agency)s AND stage = 'SENDING' AND started_at < %(at)s - interval '60 seconds'""",
@@ -60,13 +102,24 @@ OF_AN_AGENCY = {
     "pauses_not_effective": """
         SELECT count(*) FROM publishing_pause
          WHERE agency_id = %(agency)s AND stage = 'DRAINING' AND started_at < %(at)s - interval '30 seconds'""",
+    # Somebody has left, and a line of the checklist is still not proven.
+    "revocations_unconfirmed": """
+        SELECT count(*) FROM permissions_revocationline AS line
+          JOIN permissions_revocation AS goodbye ON goodbye.id = line.revocation_id
+         WHERE line.agency_id = %(agency)s AND goodbye.agency_id = %(agency)s AND goodbye.stage = 'VERIFYING'
+           AND line.finding = 'unconfirmed' AND goodbye.done_at < %(at)s - interval '15 minutes'""",
+    "revocations_late": """
+        SELECT count(*) FROM permissions_revocation
+         WHERE agency_id = %(agency)s AND stage = 'SCHEDULED' AND due_at < %(at)s - interval '5 minutes'""",
+    # What has failed for a moment will be asked again; what is refused or failing for longer tells us nothing.
+    "sources_silent": """
+        SELECT count(*) FROM listening_source
+         WHERE agency_id = %(agency)s AND ended_at IS NULL AND paused_at IS NULL
+           AND (health = 'silent' OR health IN ('failing', 'refused')
+                AND coalesce(answered_at, watched_from, created_at) < %(at)s - interval '15 minutes')""",
 }
-PAGES_WITHOUT_TIMER = """
-    SELECT id FROM alerting_page AS page
-     WHERE agency_id = %(agency)s AND stage = 'OPEN'
-       AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.climb_page' AND key = page.id::text
-                          AND state = 'READY')
-     LIMIT 1000"""
+PAGES_WITHOUT_TIMER = f"""
+    SELECT id FROM alerting_page AS page WHERE agency_id = %(agency)s AND {WITHOUT_TIMER} LIMIT 1000"""  # noqa: S608
 # The auditor itself: the database does not answer, or one of its questions failed. Without sight it does not beat.
 BLIND = ("database_away", "auditor_blind")
 CHECKS = (*OF_THE_QUEUE, *OF_AN_AGENCY, *BLIND)

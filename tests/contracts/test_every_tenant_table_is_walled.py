@@ -34,6 +34,7 @@ GLOBAL = {
     "tenants_user": "a person may sit in several agencies",
     "tenants_agency": "looked up by its slug before a wall can stand",
     "jobs_job": "ids only; workers read it across agencies",
+    "jobs_pulse": "when the sweep was last made",
     "listening_sharedstream": "how far one reader has read for everybody; nobody's content",
 }
 WALLED_BY_HAND = {"core_idempotentanswer"}
