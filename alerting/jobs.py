@@ -7,9 +7,16 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from alerting.actions import climb_page, drop_notification, note_failed, note_sent
-from alerting.models import Notification
-from alerting.queries import parcel_for
+from alerting.actions import (
+    climb_page,
+    drop_notification,
+    note_channel_unreachable,
+    note_failed,
+    note_sent,
+    note_unreachable,
+)
+from alerting.models import Channel, ContactMethod, Notification
+from alerting.queries import Parcel, code_for, parcel_for, test_for
 from alerting.transports import Message, TransportError, deliver
 from core.actor import Actor
 from core.failpoints import failpoint
@@ -22,6 +29,7 @@ from tenants.models import Agency, Invitation
 log = structlog.get_logger(__name__)
 
 ESCALATION = Actor.rule("escalation")
+REACHING = Actor.rule("reaching people")
 
 
 @job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
@@ -41,7 +49,7 @@ def notify(run: Run) -> None:
             return
     failpoint("alerting.before_delivery")
     try:
-        deliver(parcel.transport, parcel.address, parcel.message)
+        sent = deliver(parcel.transport, parcel.address, parcel.message)
     except TransportError as problem:
         if not problem.permanent and not run.last_attempt:
             raise TryAgain(str(problem), after=problem.after) from problem
@@ -56,7 +64,63 @@ def notify(run: Run) -> None:
         return
     failpoint("alerting.after_delivery")
     with inside(run.agency_id):
-        note_sent(notification_id=notification_id, by=ESCALATION, at=run.at)
+        note_sent(notification_id=notification_id, receipt=sent.receipt, arrived=sent.arrived, by=ESCALATION, at=run.at)
+
+
+@job("alerting.send_code", queue="alerts", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
+def send_code(run: Run) -> None:
+    """Send the code that a person shows to have read, by the very way that it proves."""
+    assert run.agency_id is not None  # noqa: S101 - written by add_contact_method
+    contact_id = UUID(run.args["contact_method_id"])
+    with inside(run.agency_id):
+        parcel = code_for(ContactMethod.objects.found(contact_id), job_id=run.job_id, at=run.at)
+    if not _went_out(parcel, run):
+        with inside(run.agency_id):
+            note_unreachable(contact_method_id=contact_id, by=REACHING, at=run.at)
+
+
+@job("alerting.send_test", queue="alerts", semantics="at_least_once", max_attempts=3, lease=30, transactional=False)
+def send_test(run: Run) -> None:
+    """Send somebody a message that says it is a test."""
+    assert run.agency_id is not None  # noqa: S101 - written by try_contact_method
+    contact_id = UUID(run.args["contact_method_id"])
+    with inside(run.agency_id):
+        parcel = test_for(ContactMethod.objects.found(contact_id), job_id=run.job_id)
+    if not _went_out(parcel, run):
+        with inside(run.agency_id):
+            note_unreachable(contact_method_id=contact_id, by=REACHING, at=run.at)
+
+
+@job(
+    "alerting.send_channel_test",
+    queue="alerts",
+    semantics="at_least_once",
+    max_attempts=3,
+    lease=30,
+    transactional=False,
+)
+def send_channel_test(run: Run) -> None:
+    """Send a channel a message that says it is a test."""
+    assert run.agency_id is not None  # noqa: S101 - written by try_channel
+    channel_id = UUID(run.args["channel_id"])
+    with inside(run.agency_id):
+        parcel = test_for(Channel.objects.found(channel_id), job_id=run.job_id)
+    if not _went_out(parcel, run):
+        with inside(run.agency_id):
+            note_channel_unreachable(channel_id=channel_id, by=REACHING, at=run.at)
+
+
+def _went_out(parcel: Parcel | None, run: Run) -> bool:
+    """Whether it went out, or was not to go any more; False when it never will. Raises TryAgain in between."""
+    if parcel is None:
+        return True
+    try:
+        deliver(parcel.transport, parcel.address, parcel.message)
+    except TransportError as problem:
+        if not problem.permanent and not run.last_attempt:
+            raise TryAgain(str(problem), after=problem.after) from problem
+        return False
+    return True
 
 
 @job(

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.routers import Route, SimpleRouter
 
+from alerting.api.inbound import GatewayStatus, LinkedAcknowledgement, TwilioSms, TwilioStatus, TwilioVoice
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
 from listening.api.inbound import InboundWebhook
@@ -77,6 +78,11 @@ urlpatterns = [
     path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
+    path("v1/acknowledge/<str:token>", LinkedAcknowledgement.as_view(), name="linked-acknowledgement"),
+    path("v1/inbound/twilio/status", TwilioStatus.as_view(), name="twilio-status"),
+    path("v1/inbound/twilio/sms", TwilioSms.as_view(), name="twilio-sms"),
+    path("v1/inbound/twilio/voice", TwilioVoice.as_view(), name="twilio-voice"),
+    path("v1/inbound/gateway/status", GatewayStatus.as_view(), name="gateway-status"),
     path("v1/inbound/<slug:agency>/<uuid:source_id>", InboundWebhook.as_view(), name="inbound-webhook"),
     path("scim/v2/<slug:agency>/", include("tenants.scim.urls")),
     path("ssf/v1/<slug:agency>/", include("tenants.events.urls")),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from alerting.api import contacts, pages, policies, rotas
+from alerting.api import channels, contacts, pages, policies, rotas, rules
 
 routes = [
     *rotas.routes,
     *policies.routes,
     *contacts.routes,
+    *rules.routes,
+    *channels.routes,
     *pages.routes,
 ]

@@ -9,7 +9,13 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.utils import timezone
 
-from alerting.actions import add_contact_method, create_escalation_policy, create_rota, raise_page
+from alerting.actions import (
+    add_contact_method,
+    create_escalation_policy,
+    create_rota,
+    raise_page,
+    verify_contact_method,
+)
 from alerting.models import EscalationPolicy, Notification, Page, Rota
 from core.actor import Actor
 from core.wall import inside
@@ -52,8 +58,11 @@ def policy_of(
 
 
 def reach(person: Person, transport: str, address: str, *, at: datetime) -> UUID:
+    """A way to reach the person, who has sent its code back."""
     with inside(person.agency.pk):
         way = add_contact_method(seat_id=person.seat.pk, transport=transport, address=address, by=person.actor, at=at)
+        if way.code is not None:
+            verify_contact_method(contact_method_id=way.pk, code=way.code, by=person.actor, at=at)
     found: UUID = way.pk
     return found
 

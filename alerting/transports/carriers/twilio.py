@@ -67,7 +67,11 @@ def call(number: str, message: Message) -> Sent:
 
 def spoken(text: str, language: str) -> str:
     """One element of TwiML that says a text."""
-    return f'<Say language="{VOICES.get(language, VOICES["en"])}">{escape(text, quote=False)}</Say>'
+    return f'<Say language="{VOICES.get(language, VOICES["en"])}">{escaped(text)}</Say>'
+
+
+def escaped(text: str) -> str:
+    return escape(text, quote=False)
 
 
 def _script(message: Message) -> str:

@@ -46,6 +46,7 @@ class Door:
         self, method: str, url: str, *, data: Any = None, headers: Any = None, params: Any = None, **_: Any
     ) -> requests.Response:
         """Make one call; raises requests.RequestException for every answer that is no success of a program."""
+        method = method.upper()  # one plugin says it in small letters
         prepared = requests.Request(method, url, data=data, headers=headers, params=params).prepare()
         said = {name: _text(value) for name, value in prepared.headers.items()}
         body = prepared.body or b""
