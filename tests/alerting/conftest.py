@@ -18,6 +18,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django import Settings
 
+from tests.alerting.twilio import ACCOUNT, NUMBER, TOKEN, Twilio, serving
+
 
 @dataclass
 class Mailbox:
@@ -79,6 +81,7 @@ class Hook:
     url: str = ""
     requests: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    body: bytes = b"ok"  # what every answer says
 
     @property
     def bodies(self) -> list[Any]:
@@ -97,10 +100,10 @@ def hook() -> Iterator[Hook]:
             received.requests.append((self.path, headers, json.loads(raw) if raw else None))
             status, answer_headers = received.answers.pop(0) if received.answers else (200, {})
             self.send_response(status)
-            for name, value in {"Content-Length": "2", **answer_headers}.items():
+            for name, value in {"Content-Length": str(len(received.body)), **answer_headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(received.body)
 
         do_POST = do_GET = _receive  # noqa: N815 - the library's names
 
@@ -115,3 +118,26 @@ def hook() -> Iterator[Hook]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def twilio(settings: Settings) -> Iterator[Twilio]:
+    """Twilio, as its documents describe it; text messages and calls go there."""
+    with serving(Twilio()) as server:
+        settings.SMS_PROVIDER = settings.VOICE_PROVIDER = "twilio"
+        settings.TWILIO_URL, settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = server.url, ACCOUNT, TOKEN
+        settings.TWILIO_FROM = settings.TWILIO_VOICE_FROM = NUMBER
+        yield server
+
+
+@pytest.fixture
+def gateway(settings: Settings, hook: Hook) -> Hook:
+    """A provider of the operator's own, which speaks our contract."""
+    settings.SMS_PROVIDER = settings.VOICE_PROVIDER = "gateway"
+    settings.GATEWAY_URL, settings.GATEWAY_TOKEN, settings.GATEWAY_SECRET = (
+        hook.url,
+        "bearer of tests",
+        "secret of tests",
+    )
+    hook.body = b'{"id": "G-1"}'
+    return hook

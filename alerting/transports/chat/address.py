@@ -22,9 +22,10 @@ FORMS = {
         r"slack://(?P<token_a>T[A-Z0-9]{5,20})/(?P<token_b>B[A-Z0-9]{5,20})/(?P<token_c>[A-Za-z0-9]{10,50})/?"
     ),
     "tgram": re.compile(rf"tgram://(?P<bot_token>[0-9]{{5,20}}:{_WORD}{{20,60}})/(?P<chat>-?[0-9]{{1,20}})/?"),
-    # Microsoft Teams: the webhook of a workflow, on Microsoft's own hosts only.
+    # Microsoft Teams: the webhook of a workflow, on Microsoft's own hosts only, the older and the newer ones.
     "workflows": re.compile(
-        r"workflows://(?P<host>[a-z0-9-]{1,40}\.[a-z0-9-]{1,40}\.logic\.azure\.com)(?::443)?"
+        r"workflows://(?P<host>[a-z0-9-]{1,60}\.[a-z0-9-]{1,40}\.(?:logic\.azure|environment\.api\.powerplatform)\.com)"
+        r"(?::443)?"
         rf"/(?P<workflow>{_WORD}{{10,64}})/(?P<signature>{_WORD}{{10,100}})/?"
     ),
 }

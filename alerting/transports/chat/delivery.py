@@ -71,5 +71,7 @@ def _arguments(service: str, parts: dict[str, str]) -> dict[str, Any]:
             return {"targets": [parts["topic"]], "mode": "cloud"}  # ntfy.sh, never a server of the user's choice
         case "tgram":
             return {"bot_token": parts["bot_token"], "targets": [parts["chat"]]}
+        case "workflows":
+            return {**parts, "power_automate": parts["host"].endswith(".powerplatform.com")}
         case _:
             return dict(parts)
