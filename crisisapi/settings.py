@@ -107,6 +107,7 @@ MIGRATION_LINTER_OPTIONS = {
         # Mentions and buckets are rebuilt with their rows: it runs while nothing listens (docs/operations.md).
         "0002_mentions_by_time",
         "0003_brands_hear_more",
+        "0011_contagions_warn",  # a column that nothing has ever read goes
         "0002_rotations_rules_and_silences",  # pages and messages are few
     ],
 }

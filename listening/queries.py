@@ -10,15 +10,20 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Sum
 
 from core.refusals import Invalid
 from listening.detector import Usual
 from listening.detector.volume import band
-from listening.models import Band, Bucket, Mention, Signal, Source, Story, StoryMention
+from listening.models import Band, Bucket, Contagion, ContagionStory, Mention, Signal, Source, Story, StoryMention
 from listening.mood.language import UNKNOWN
 from listening.partitions import first_id
 from listening.terms import count_terms, top_terms
+from permissions import gate
+from permissions.gate import Caller
+from permissions.needs import Need
+from permissions.queries.holders import seats_with_need
+from tenants.queries import caller_in_office
 
 # The bin of bands and charts; the detector looks by the minute. All instants below lie on the UTC clock.
 BIN: Final = timedelta(minutes=5)
@@ -276,6 +281,36 @@ def mentions_of_signal(signal: Signal) -> Any:
     if signal.story is not None:
         return mentions_of_story(signal.story)
     return _window(signal.brand_id, signal.starts_at, signal.seen_at)
+
+
+def stories_of(contagion: Contagion) -> list[Story]:
+    """The stories that a contagion is made of."""
+    return list(Story.objects.filter(pk__in=ContagionStory.objects.filter(contagion=contagion).values("story_id")))
+
+
+def open_signals_of(story_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The undecided signal of each story that has one."""
+    signals = Signal.objects.all().undecided().filter(story__in=story_ids)
+    return dict(signals.values_list("story_id", "pk"))
+
+
+def contagions_seen_by(caller: Caller, *, need: Need) -> QuerySet[Contagion]:
+    """The contagions on all of whose brands the caller holds a need."""
+    parts = ContagionStory.objects.filter(contagion_id=OuterRef("pk"))
+    open_parts = gate.visible(ContagionStory.objects.all(), to=caller, need=need)
+    return Contagion.objects.filter(Exists(parts)).exclude(Exists(parts.exclude(pk__in=open_parts.values("pk"))))
+
+
+def sees_contagion(seat_id: UUID, contagion_id: UUID, *, at: datetime) -> bool:
+    """Whether a person is in office and may see every brand of a contagion at this moment."""
+    caller = caller_in_office(seat_id, at=at)
+    return caller is not None and contagions_seen_by(caller, need=Need.SIGNALS_READ).filter(pk=contagion_id).exists()
+
+
+def seats_that_see(brand_ids: Iterable[UUID], *, need: Need, at: datetime) -> list[UUID]:
+    """The seats to which some role gives a need on each of the brands. Deny rules are for who asks again."""
+    first, *others = (seats_with_need(need=need, brand_id=brand, at=at) for brand in brand_ids)
+    return [seat for seat in first if all(seat in seats for seats in others)]
 
 
 def spread_of(window: Any, column: str) -> dict[str, int]:

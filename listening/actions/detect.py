@@ -21,6 +21,7 @@ from core.ids import uuid7
 from core.wall import standing_agency
 from incidents.models import Incident
 from ledger.actions import record
+from listening.actions.contagion import look_for_contagion
 from listening.actions.review import schedule_review
 from listening.actions.stories import Telling, tell_story
 from listening.detector import (
@@ -254,6 +255,8 @@ def _answer(
     standing = [signal for signal in signals if _stands(signal)]
     now = _now(departing, ahead, settings, brand)
     telling = now.telling
+    if telling.story is not None:
+        look_for_contagion(at=at)
     story_id = None if telling.story is None else telling.story.pk
     same = next((signal for signal in standing if signal.story_id == story_id), None)
     if same is None and standing and (story_id is None or _takes_the_story(standing[0], departing)):

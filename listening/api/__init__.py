@@ -1,6 +1,7 @@
 """Listening over HTTP: sources, mentions and their delivery, volumes, signals."""
 
 from listening.api.backtests import Backtests, Detectors
+from listening.api.contagions import Contagions
 from listening.api.detectors import ExpectedEvents, WatchedBrands
 from listening.api.imports import Imports
 from listening.api.ingest import Ingest
@@ -23,6 +24,7 @@ routes = [
     ("volumes", Volumes, "volume"),
     ("signals", Signals, "signal"),
     ("stories", Stories, "story"),
+    ("contagions", Contagions, "contagion"),
     ("listening-settings", WatchedBrands, "listening-settings"),
     ("detectors", Detectors, "detector"),
     ("backtests", Backtests, "backtest"),
@@ -31,6 +33,7 @@ routes = [
 
 __all__ = [
     "Backtests",
+    "Contagions",
     "Detectors",
     "Erasures",
     "ExpectedEvents",

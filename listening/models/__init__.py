@@ -6,7 +6,15 @@ from listening.models.mood import BrandLexicon, MoodCorrection
 from listening.models.normal import Backtest, Band, Bucket, DetectorState, ExpectedEvent, ListeningSettings
 from listening.models.search import SearchDay, Term, Word
 from listening.models.shared import SharedStream
-from listening.models.signals import Contagion, ContagionStory, Signal, Story, StoryMention, Verdict
+from listening.models.signals import (
+    Contagion,
+    ContagionStory,
+    ContagionWarning,
+    Signal,
+    Story,
+    StoryMention,
+    Verdict,
+)
 from listening.models.sources import Import, ImportPart, ImportStage, Query, Source, SourceHealth, SourceKind
 
 __all__ = [
@@ -16,6 +24,7 @@ __all__ = [
     "Bucket",
     "Contagion",
     "ContagionStory",
+    "ContagionWarning",
     "DetectorState",
     "Erasure",
     "ExpectedEvent",

@@ -134,15 +134,31 @@ class Verdict(TenantRow):
         ]
 
 
+class ContagionQuerySet(TenantQuerySet["Contagion"]):
+    def open(self) -> ContagionQuerySet:
+        return self.filter(closed_at=None)
+
+
 class Contagion(TenantRow):
-    """One story over several brands of an agency; only who may see all of them learns of it."""
+    """One story over several brands of an agency; only who may see all of them learns of it.
+
+    One that people closed has their reason and is not raised again for the same stories; one that closed itself,
+    because nothing was heard of it any more, has none.
+    """
 
     title = models.CharField(max_length=200)
-    sketch = ArrayField(models.BigIntegerField(), default=list)
     raised_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=500, default="", db_default="", blank=True)
     version = models.PositiveIntegerField(default=1)
+
+    objects: ClassVar[TenantManager[Any]] = TenantManager.of(ContagionQuerySet)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["agency", "seen_at"], condition=Q(closed_at=None), name="radar_asks_what_is_open"),
+        ]
 
 
 class ContagionStory(TenantRow):
@@ -158,4 +174,17 @@ class ContagionStory(TenantRow):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["contagion", "story"], name="a_story_joins_a_contagion_once"),
+        ]
+
+
+class ContagionWarning(TenantRow):
+    """That a person was to be told of a contagion: once, however far it spreads."""
+
+    contagion = TenantKey(Contagion, db_index=False)
+    seat = TenantKey("tenants.Seat")
+    warned_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contagion", "seat"], name="a_person_is_told_of_a_contagion_once"),
         ]

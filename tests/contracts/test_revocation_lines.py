@@ -19,6 +19,7 @@ EXEMPT = {
     "approvals.DecisionLink.created_by_id": HISTORY,
     "incidents.Note.author_seat_id": HISTORY,
     "incidents.StatementVersion.author_seat_id": "authorship remains; the release gate asks who answers for the post",
+    "listening.ContagionWarning.seat": "whether they may see all of it is asked again when the letter is posted",
     "listening.MoodCorrection.seat": HISTORY,
     "listening.Verdict.seat": "counts only while its person may review: asked again when verdicts are counted",
     "permissions.AccessReview.opened_by_id": "anybody with the need decides in a review, and its deadline closes it",
