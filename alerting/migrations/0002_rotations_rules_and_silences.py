@@ -6,6 +6,7 @@ import core.wall
 import django.contrib.postgres.fields
 import django.db.models.constraints
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
@@ -444,5 +445,25 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='shiftswap',
             trigger=pgtrigger.compiler.Trigger(name='swap_moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."stage", \':\', NEW."stage") = ANY(\'{OFFERED:CANCELLED,OFFERED:TAKEN,TAKEN:CANCELLED,TAKEN:OFFERED}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."stage" IS DISTINCT FROM NEW."stage") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "stage" from "%" to "%" on table %\', OLD."stage", NEW."stage", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='a830e08f655bb65988eca90adda7186a649b27e2', operation='UPDATE', pgid='pgtrigger_swap_moves_48da3', table='alerting_shiftswap', when='BEFORE')),
+        ),
+        migrations.AddIndex(
+            model_name='notification',
+            index=models.Index(models.F('agency'), django.db.models.functions.comparison.Coalesce('due_at', 'queued_at'), condition=models.Q(('stage', 'QUEUED')), name='auditor_asks_what_is_queued'),
+        ),
+        migrations.AddIndex(
+            model_name='page',
+            index=models.Index(condition=models.Q(('stage', 'OPEN')), fields=['agency', 'next_step_at'], name='auditor_asks_which_step_is_late'),
+        ),
+        migrations.AddIndex(
+            model_name='page',
+            index=models.Index(condition=models.Q(('stage', 'SNOOZED')), fields=['agency', 'snoozed_until'], name='auditor_asks_who_sleeps'),
+        ),
+        migrations.AddIndex(
+            model_name='page',
+            index=models.Index(condition=models.Q(('lapses_at__isnull', False), ('stage', 'ACKNOWLEDGED')), fields=['agency', 'lapses_at'], name='auditor_asks_what_lapses'),
+        ),
+        migrations.AddIndex(
+            model_name='page',
+            index=models.Index(condition=models.Q(('stage', 'EXHAUSTED')), fields=['agency', 'raised_at'], name='auditor_asks_for_exhausted'),
         ),
     ]

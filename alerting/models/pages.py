@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from alerting.models.contacts import Channel, ContactMethod, Transport
 from alerting.models.silences import Silence
@@ -92,6 +93,20 @@ class Page(TenantRow):
         ]
         indexes = [
             models.Index(fields=["agency", "id"], condition=Q(stage="OPEN"), name="auditor_asks_for_open_pages"),
+            models.Index(
+                fields=["agency", "next_step_at"], condition=Q(stage="OPEN"), name="auditor_asks_which_step_is_late"
+            ),
+            models.Index(
+                fields=["agency", "snoozed_until"], condition=Q(stage="SNOOZED"), name="auditor_asks_who_sleeps"
+            ),
+            models.Index(
+                fields=["agency", "lapses_at"],
+                condition=Q(stage="ACKNOWLEDGED", lapses_at__isnull=False),
+                name="auditor_asks_what_lapses",
+            ),
+            models.Index(
+                fields=["agency", "raised_at"], condition=Q(stage="EXHAUSTED"), name="auditor_asks_for_exhausted"
+            ),
         ]
         triggers = [pgtrigger.FSM(name="page_moves", field="stage", transitions=PAGE_LIFECYCLE.pairs())]
 
@@ -188,6 +203,12 @@ class Notification(TenantRow):
         ]
         indexes = [
             models.Index(fields=["agency", "seat"], condition=Q(stage="QUEUED"), name="goodbye_asks_what_is_queued"),
+            models.Index(
+                "agency",
+                Coalesce("due_at", "queued_at"),
+                condition=Q(stage="QUEUED"),
+                name="auditor_asks_what_is_queued",
+            ),
             models.Index(
                 fields=["agency", "transport", "receipt"],
                 condition=~Q(receipt=""),
