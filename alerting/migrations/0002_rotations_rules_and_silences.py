@@ -452,7 +452,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='page',
-            index=models.Index(condition=models.Q(('stage', 'OPEN')), fields=['agency', 'next_step_at'], name='auditor_asks_which_step_is_late'),
+            index=models.Index(condition=models.Q(('stage', 'OPEN')), fields=['agency', 'next_step_at'], name='auditor_asks_what_is_late'),
         ),
         migrations.AddIndex(
             model_name='page',

@@ -94,7 +94,7 @@ class Page(TenantRow):
         indexes = [
             models.Index(fields=["agency", "id"], condition=Q(stage="OPEN"), name="auditor_asks_for_open_pages"),
             models.Index(
-                fields=["agency", "next_step_at"], condition=Q(stage="OPEN"), name="auditor_asks_which_step_is_late"
+                fields=["agency", "next_step_at"], condition=Q(stage="OPEN"), name="auditor_asks_what_is_late"
             ),
             models.Index(
                 fields=["agency", "snoozed_until"], condition=Q(stage="SNOOZED"), name="auditor_asks_who_sleeps"
