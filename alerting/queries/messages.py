@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from alerting.links import Named, about, token_of
 from alerting.models import Channel, ContactMethod, HandOver, Notification, Page, Transport
@@ -25,6 +25,14 @@ LANGUAGES = [("en", "English"), ("uz", "O'zbekcha"), ("ru", "Русский")]
 # No carrier has a voice for Uzbek; a call is in the other language that its readers most often know.
 SPOKEN = {"uz": "ru"}
 LONGEST_ABOUT = 140
+# Headlines are written once, in English. Whoever reads another language is told in it what kind of thing it is.
+KINDS = {
+    "listening.signal": gettext_noop("Unusual talk about the brand."),
+    "listening.overdue_signal": gettext_noop("Nobody has decided on a signal in time."),
+    "listening.source": gettext_noop("A source of mentions needs somebody."),
+    "incidents.incident": gettext_noop("An incident was activated."),
+    "permissions.revocation": gettext_noop("Somebody's access could not be ended."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,8 @@ def _words(notification: Notification, page: Page, brand: str, reader: _Reader, 
         "zone": reader.time_zone,
     }
     more = []
+    if page.cause_kind in KINDS and translation.get_language() != "en":
+        more.append(_(KINDS[page.cause_kind]))
     if page.suppressed:
         more.append(
             ngettext(

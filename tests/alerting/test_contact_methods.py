@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from alerting.models import ContactMethod
 from core.wall import inside
@@ -17,6 +19,13 @@ from tests.conftest import North
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def carried(settings: Settings) -> None:
+    """The operator has named a provider."""
+    settings.SMS_PROVIDER = settings.VOICE_PROVIDER = "twilio"
+
+
 GOOD = [
     ("email", "dee@north.example", "d…@north.example"),
     ("webhook", "https://hooks.example.org/in/secret?x=1", "https://hooks.example.org/…"),
@@ -26,6 +35,14 @@ GOOD = [
     ("chat", "tgram://123456789:AAbcdefghijklmnopqrstuvwxyz_01234/-1001234567", "tgram://…"),
     ("chat", "pover://uQiRzpo4DXghDmr9QzzfQu27cmVRsG@azGDORePK8gMaC0QOYAMyEEuzJnyUi", "pover://…"),
     ("chat", "ntfy://north-alerts", "ntfy://…"),
+    ("chat", "ntfys://ntfy.north.example/alerts", "ntfys://ntfy.north.example/…"),
+    (
+        "chat",
+        "workflows://prod-11.westus.logic.azure.com/643e69f8302343f8a1b2/DqwCnRAnzDsUAaxASmYrqgbF",
+        "workflows://…",
+    ),
+    ("sms", "+998901234567", "+998…67"),
+    ("voice", "+447700900123", "+447…23"),
 ]
 BAD = [
     ("email", "dee"),
@@ -39,7 +56,17 @@ BAD = [
     ("chat", "json://127.0.0.1/"),
     ("chat", "mailto://me:secret@example.org"),
     ("chat", "ntfy://internal.host/topic"),
-    ("chat", "ntfys://internal.host/topic"),
+    ("chat", "ntfys://10.0.0.1/topic"),
+    ("chat", "ntfys://[::ffff:10.0.0.1]/topic"),
+    ("chat", "ntfys://2130706433/topic"),
+    ("chat", "ntfys://dee:secret@ntfy.north.example/topic"),
+    ("chat", "workflows://elsewhere.example/643e69f8302343f8a1b2/DqwCnRAnzDsUAaxASmYrqgbF"),
+    ("chat", "workflows://x.logic.azure.com.elsewhere.example/643e69f8302343f8a1b2/DqwCnRAnzDsUAaxASmYrqgbF"),
+    ("sms", "0901234567"),
+    ("sms", "+998 90 123 45 67"),
+    ("sms", "+0901234567"),
+    ("voice", "+9989012345678901"),
+    ("voice", "sip:dee@north.example"),
     ("chat", "slack://T1JJ3T3L2/B1A0MN1B9/aBcDeFgHiJkLmNoPqRsTuVwX?template=/etc/passwd"),
     ("chat", "slack://T1JJ3T3L2/B1A0MN1B9/aBcDeFgHiJkLmNoPqRsTuVwX\n#general"),
     ("chat", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?avatar_url=http://10.0.0.1/"),
@@ -116,6 +143,34 @@ def test_a_key_cannot_redirect_what_its_issuer_is_told(dee: Person, lea: Person)
     assert key_of(lea, Need.ROTAS_WRITE).post("contact-methods", body).status == 201
 
 
+def test_where_nobody_carries_text_messages_no_number_is_taken(dee: Person, settings: Settings) -> None:
+    settings.SMS_PROVIDER = ""
+    answer = dee.post("contact-methods", {"transport": "sms", "address": "+998901234567"})
+    assert (answer.status, answer.body["errors"][0]["code"]) == (400, "not_set_up")
+
+
+def test_nobody_has_codes_sent_round_the_world(dee: Person) -> None:
+    for n in range(20):
+        way = dee.post("contact-methods", {"transport": "sms", "address": f"+9989012345{n:02}"})
+        assert way.status == 201
+        dee.delete(f"contact-methods/{way.body['id']}")
+    answer = dee.post("contact-methods", {"transport": "sms", "address": "+998901234599"})
+    assert (answer.status, answer.code) == (409, "too_many_new_contact_methods")
+
+
+def test_a_person_puts_their_ways_into_an_order(north: North, dee: Person, lea: Person, now: datetime) -> None:
+    ways = [reach(dee, "email", f"dee{n}@north.example", at=now) for n in range(3)]
+    wanted = [str(ways[2]), str(ways[0]), str(ways[1])]
+    answer = dee.post("contact-methods/order", {"contacts": wanted})
+    assert (answer.status, [one["id"] for one in answer.body]) == (200, wanted)
+    assert [one["id"] for one in dee.get("contact-methods").body["items"]] == wanted
+    for bad in (wanted[:2], [*wanted, wanted[0]], [*wanted[:2], str(uuid4())]):
+        refused = dee.post("contact-methods/order", {"contacts": bad})
+        assert (refused.status, refused.body["errors"][0]["code"]) == (400, "not_all_of_them")
+    assert events_of(dee.seat)[-1] == ("contact_methods.ordered", str(dee.actor), {"contacts": wanted})
+    assert lea.post("contact-methods/order", {"contacts": wanted, "seat": str(dee.seat.pk)}).status == 200
+
+
 def test_a_client_is_not_paged_and_has_no_ways(cy: Person, lea: Person) -> None:
     body = {"transport": "email", "address": "cy@client.example"}
     assert cy.post("contact-methods", body).status in (400, 403)
@@ -131,6 +186,10 @@ def test_a_stranger_finds_no_way(dee: Person, eve: Person, now: datetime) -> Non
         eve.post("/v1/agencies/north/contact-methods", body),
         eve.get(f"contact-methods/{way}"),
         eve.delete(f"contact-methods/{way}"),
+        eve.post(f"contact-methods/{way}/send-code"),
+        eve.post(f"contact-methods/{way}/verify", {"code": "12345678"}),
+        eve.post(f"contact-methods/{way}/test"),
+        eve.post("/v1/agencies/north/contact-methods/order", {"contacts": [str(way)]}),
     ):
         assert answer.status == 404
     answer = eve.post("contact-methods", body | {"seat": str(dee.seat.pk)})

@@ -50,7 +50,8 @@ def test_a_mail_says_what_where_and_how_to_answer(north: North, tells_dee: Perso
     assert mail["Subject"] == f"[{sent.reference}] Severity 1: Aurora: Volume is nine times the usual"
     assert mail["Message-ID"] == f"<{sent.pk}@crisisapi>"
     text = mail.get_content()
-    assert f"Acknowledge: POST http://127.0.0.1:8000/v1/agencies/north/pages/{page.pk}/acknowledge" in text
+    assert f"Page: http://127.0.0.1:8000/v1/agencies/north/pages/{page.pk}" in text
+    assert "To take it: http://127.0.0.1:8000/v1/acknowledge/" in text
     assert f"Notification {sent.reference}." in text
 
 

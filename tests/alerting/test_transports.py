@@ -288,8 +288,7 @@ def test_a_server_that_is_no_ntfy_has_taken_nothing(tmp_path: Path, settings: Se
     [
         (TEAMS, "/workflows/643e69f8302343f8a1b2/triggers/manual/paths/invoke?"),
         (
-            "workflows://default0123456789abcdef.3f.environment.api.powerplatform.com/643e69f8302343f8a1b2/"
-            "DqwCnRAnzDsUAaxASmYrqgbF",
+            TEAMS.replace("prod-11.westus.logic.azure.com", "default01ab.3f.environment.api.powerplatform.com"),
             "/powerautomate/automations/direct/workflows/643e69f8302343f8a1b2/triggers/manual/paths/invoke?",
         ),
     ],
