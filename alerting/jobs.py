@@ -10,10 +10,13 @@ from django.conf import settings
 from alerting.actions import (
     climb_page,
     drop_notification,
+    lapse_hand_over,
+    lapse_page,
     note_channel_unreachable,
     note_failed,
     note_sent,
     note_unreachable,
+    unsnooze_page,
 )
 from alerting.models import Channel, ContactMethod, Notification
 from alerting.queries import Parcel, code_for, parcel_for, test_for
@@ -35,6 +38,21 @@ REACHING = Actor.rule("reaching people")
 @job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
 def climb(run: Run) -> None:
     climb_page(page_id=UUID(run.args["page_id"]), step=run.args["step"], by=ESCALATION, at=run.at)
+
+
+@job("alerting.unsnooze_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def unsnooze(run: Run) -> None:
+    unsnooze_page(page_id=UUID(run.args["page_id"]), by=ESCALATION, at=run.at)
+
+
+@job("alerting.lapse_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def lapse(run: Run) -> None:
+    lapse_page(page_id=UUID(run.args["page_id"]), by=ESCALATION, at=run.at)
+
+
+@job("alerting.lapse_hand_over", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def lapse_offer(run: Run) -> None:
+    lapse_hand_over(hand_over_id=UUID(run.args["hand_over_id"]), by=ESCALATION, at=run.at)
 
 
 @job("alerting.notify", queue="alerts", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)

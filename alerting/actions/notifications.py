@@ -92,7 +92,7 @@ def _message(
 def note_sent(
     *, notification_id: UUID, receipt: str = "", arrived: bool = False, by: Actor, at: datetime
 ) -> Notification:
-    """A transport has taken the message, under the provider's `receipt`; repeating changes nothing."""
+    """A transport has taken the message, under the carrier's `receipt`; repeating changes nothing."""
     row: Notification = Notification.objects.locked(notification_id)
     heard_before = bool(receipt) and row.receipt == receipt  # its receipt was quicker than we
     if row.stage in GONE_OUT or (heard_before and row.stage == NotificationStage.FAILED):
@@ -107,7 +107,7 @@ def note_sent(
 
 @transaction.atomic
 def note_delivered(*, notification_id: UUID, receipt: str, by: Actor, at: datetime) -> Notification:
-    """The provider says that the message has arrived; repeating, and whatever it says later, changes nothing.
+    """The carrier says that the message has arrived; repeating, and whatever it says later, changes nothing.
 
     It may say so before we have written down that the message went out, or about the first of two that went out.
     """
@@ -126,7 +126,7 @@ def note_delivered(*, notification_id: UUID, receipt: str, by: Actor, at: dateti
 
 @transaction.atomic
 def note_bounced(*, notification_id: UUID, receipt: str, problem: str, by: Actor, at: datetime) -> Notification:
-    """The provider says that the message will not arrive. The bad news of an older copy is passed over.
+    """The carrier says that the message will not arrive. The bad news of an older copy is passed over.
 
     When it was the last hope of the page's present step, the next step does not wait.
     """

@@ -78,7 +78,7 @@ def take_page(*, notification_id: UUID, cycle: int, at: datetime) -> Page:
 
 
 def hear_answer(*, agency_id: UUID, notification_id: UUID, cycle: int | None, at: datetime) -> Heard:
-    """Take the page of a message that somebody answered by a key or through a provider, in a transaction of its own."""
+    """Take the page of a message that somebody answered by a key or through a carrier, in a transaction of its own."""
     seat_id: UUID | None = None
     try:
         with inside(agency_id):

@@ -27,7 +27,7 @@ from rest_framework.views import APIView
 from alerting.actions.notifications import note_bounced, note_delivered
 from alerting.actions.replies import Heard, MessageDead, hear_answer, hear_text, live_message, take_page
 from alerting.links import Named, named_by, read_about
-from alerting.queries.messages import page_words, said_aloud, said_back
+from alerting.queries.messages import is_offered, page_words, said_aloud, said_back
 from alerting.states import LIVE, PageStage
 from alerting.transports.carriers import gateway, twilio
 from core.actor import Actor
@@ -49,8 +49,8 @@ NOT_ANSWERED = {"busy": "The line was busy.", "no-answer": "Nobody picked up."}
 TAKES = "1"
 
 
-class NotFromProvider(Refusal):
-    """The same for a signature that is wrong, and for a provider that is not set up."""
+class NotFromCarrier(Refusal):
+    """The same for a signature that is wrong, and for a carrier that is not set up."""
 
     code = "not_signed"
     status = 401
@@ -95,12 +95,12 @@ class FromTwilio(APIView):
         return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
     def form(self) -> dict[str, str]:
-        """What was said; raises NotFromProvider (401) unless Twilio has signed it."""
+        """What was said; raises NotFromCarrier (401) unless Twilio has signed it."""
         said: Any = self.request.data
         fields = said if isinstance(said, list) else []
         url = settings.PUBLIC_URL + self.request.get_full_path()
         if not twilio.is_signed(self.request.headers.get("X-Twilio-Signature", ""), url=url, form=fields):
-            raise NotFromProvider
+            raise NotFromCarrier
         return dict(fields)
 
 
@@ -229,16 +229,16 @@ class SignedBytes(BaseParser):
 
 
 class GatewayStatusShape(Shape):
-    id = serializers.CharField(max_length=120, help_text="What the provider called the message.")
+    id = serializers.CharField(max_length=120, help_text="What the carrier called the message.")
     reference = serializers.CharField(max_length=120, help_text="As it was given with the message.")
     status = serializers.ChoiceField(
         choices=["delivered", "failed", "answered"], help_text="`answered`: the person said yes, by a text or a key."
     )
-    problem = serializers.CharField(max_length=200, default="The provider could not bring it.")
+    problem = serializers.CharField(max_length=200, default="The carrier could not bring it.")
 
 
 class GatewayStatus(APIView):
-    """What the operator's own provider says of a message."""
+    """What the operator's own carrier says of a message."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -269,7 +269,7 @@ class GatewayStatus(APIView):
         body = said if isinstance(said, bytes) else b""
         signature, timestamp = request.headers.get("X-Signature", ""), request.headers.get("X-Timestamp", "")
         if not gateway.is_signed(signature, body=body, timestamp=timestamp, at=now):
-            raise NotFromProvider
+            raise NotFromCarrier
         shape = GatewayStatusShape(data=strict_json(body))
         shape.is_valid(raise_exception=True)
         told = shape.validated_data
@@ -335,7 +335,7 @@ class LinkedAcknowledgement(APIView):
         with wall(named.agency_id):
             about = self._about(named)
             waits = about["stage"] in LIVE and about["stage"] != PageStage.ACKNOWLEDGED
-            return self._answer(request, about, waits=waits)
+            return self._answer(request, about, waits=waits or about["offered"])
 
     @extend_schema(request=None, responses=LinkedPageView, operation_id="acknowledge_take", auth=[])
     def post(self, request: Request, token: str) -> HttpResponseBase:
@@ -359,6 +359,7 @@ class LinkedAcknowledgement(APIView):
             "raised_at": found.raised_at,
             "stage": found.stage,
             "acknowledged_by": found.acknowledged_by_id,
+            "offered": is_offered(found, row.seat_id),
             "own": found.acknowledged_by_id is not None and found.acknowledged_by_id == row.seat_id,
         }
 

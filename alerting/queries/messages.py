@@ -53,9 +53,7 @@ class _Reader:
 def parcel_for(notification: Notification) -> Parcel | None:
     """What to send, or None when nobody needs it any more: taken, settled, person gone, way or channel removed."""
     page: Page = Page.objects.found(notification.page_id)
-    offered = HandOver.objects.filter(
-        page_id=page.pk, to_seat_id=notification.seat_id, stage=HandOverStage.OFFERED
-    ).exists()
+    offered = is_offered(page, notification.seat_id)
     unanswered = page.stage in (PageStage.OPEN, PageStage.EXHAUSTED) or offered
     if notification.stage != NotificationStage.QUEUED or not unanswered or page.cycle != notification.cycle:
         return None
@@ -68,6 +66,12 @@ def parcel_for(notification: Notification) -> Parcel | None:
         return None
     message = _about_page(notification, page, reader, offered=offered)
     return Parcel(notification.transport, address, message)
+
+
+def is_offered(page: Page, seat_id: UUID | None) -> bool:
+    """Whether somebody who holds the page asks this person to take it over."""
+    offers = HandOver.objects.filter(page_id=page.pk, to_seat_id=seat_id, stage=HandOverStage.OFFERED)
+    return bool(offers.exists())
 
 
 def code_for(way: ContactMethod, *, job_id: UUID, at: datetime) -> Parcel | None:

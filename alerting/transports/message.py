@@ -26,7 +26,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that was handed over. `receipt` is the provider's own id; `arrived`: the far end has it already."""
+    """A message that was handed over. `receipt` is the carrier's own id; `arrived`: the far end has it already."""
 
     receipt: str = ""
     arrived: bool = False

@@ -132,7 +132,7 @@ def twilio(settings: Settings) -> Iterator[Twilio]:
 
 @pytest.fixture
 def gateway(settings: Settings, hook: Hook) -> Hook:
-    """A provider of the operator's own, which speaks our contract."""
+    """A carrier of the operator's own, which speaks our contract."""
     settings.SMS_PROVIDER = settings.VOICE_PROVIDER = "gateway"
     settings.GATEWAY_URL, settings.GATEWAY_TOKEN, settings.GATEWAY_SECRET = (
         hook.url,

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def carried(settings: Settings) -> None:
-    """The operator has named a provider."""
+    """The operator has named a carrier."""
     settings.SMS_PROVIDER = settings.VOICE_PROVIDER = "twilio"
 
 

@@ -20,7 +20,7 @@ from jobs.models import Job
 from tenants.actions.goodbyes import revoke_seat
 from tests.alerting.conftest import Hook, Mailbox
 from tests.alerting.scene import notifications_of, page_in, policy_of, reach, timer_of
-from tests.cast import Person, events_of, key_of, run_due_jobs
+from tests.cast import Person, events_of, key_of, run_due_jobs, send
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,8 +63,6 @@ def test_everybody_has_rules_that_say_nothing_at_first(dee: Person) -> None:
 
 
 def put(person: Person, path: str, body: Any, **headers: str) -> Any:
-    from tests.cast import send  # noqa: PLC0415
-
     return send("PUT", person.url(path), body, **{**person.headers, **headers})
 
 
@@ -264,7 +262,7 @@ def test_nobody_is_quiet_for_more_than_a_day() -> None:
     assert quiet_until(windows, "UTC", at) == at + timedelta(days=1)
 
 
-# -- when the person goes -----------------------------------------------------------------------------------------------
+# -- when the person goes ---------------------------------------------------------------------------------------------
 
 
 def test_rules_go_with_their_person(north: North, ana: Person, dee: Person, now: datetime) -> None:

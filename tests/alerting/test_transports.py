@@ -145,7 +145,7 @@ def test_without_a_provider_nothing_is_carried(settings: Settings, transport: st
     assert failure(transport, PHONE).permanent is True
 
 
-# -- a provider of the operator's own ---------------------------------------------------------------------------------
+# -- a carrier of the operator's own ---------------------------------------------------------------------------------
 
 
 def test_a_gateway_gets_our_little_contract(gateway: Hook) -> None:

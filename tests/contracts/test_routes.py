@@ -36,6 +36,11 @@ OPEN = {
     "v1/invitations/accept": "the token is the proof",
     "v1/decisions/<str:token>": "the token of the letter is the proof",
     "v1/reports/<str:token>": "the signed link is the proof",
+    "v1/acknowledge/<str:token>": "the signed token of the message is the proof",
+    "v1/inbound/twilio/status": "Twilio's signature is the proof",
+    "v1/inbound/twilio/sms": "Twilio's signature is the proof",
+    "v1/inbound/twilio/voice": "Twilio's signature is the proof",
+    "v1/inbound/gateway/status": "the carrier's signature is the proof",
     "v1/inbound/<slug:agency>/<uuid:source_id>": "the signature over the body is the proof",
     **dict.fromkeys(
         (

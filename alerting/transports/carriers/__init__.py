@@ -17,5 +17,5 @@ CARRIERS: dict[str, ModuleType] = {"twilio": twilio, "gateway": gateway}
 def carrier(name: str) -> ModuleType:
     """The carrier of that name; raises TransportError when the operator has named none."""
     if name not in CARRIERS:
-        raise TransportError("The operator has named no provider for this.", permanent=True)
+        raise TransportError("The operator has named no carrier for this.", permanent=True)
     return CARRIERS[name]

@@ -1,4 +1,4 @@
-"""A provider of the operator's own choice, which speaks a little contract of ours (docs/operations.md).
+"""A carrier of the operator's own choice, which speaks a little contract of ours (docs/operations.md).
 
 `POST {"to", "text", "kind", "language", "reference", "callback"}` with a bearer token is answered by 2xx and
 `{"id": "…"}`. What becomes of the message is told to `callback`, signed.
@@ -43,7 +43,7 @@ def _posted(kind: str, number: str, text: str, message: Message) -> Sent:
     headers = {"Authorization": f"Bearer {settings.GATEWAY_TOKEN}", "Content-Type": "application/json"}
     answer = posted(settings.GATEWAY_URL, body=json.dumps(body).encode(), headers=headers)
     if answer.status in NOT_SIGNED_IN:
-        raise TransportError("The provider does not know us.", permanent=False)
+        raise TransportError("The carrier does not know us.", permanent=False)
     if not answer.ok:
         raise refusal(answer.status, answer.headers)
     receipt = spoken_object(answer).get("id")
@@ -59,7 +59,7 @@ def signature(body: bytes, timestamp: str) -> str:
 
 
 def is_signed(said: str, *, body: bytes, timestamp: str, at: datetime) -> bool:
-    """Whether the provider said this within the last five minutes; never, while no secret is set."""
+    """Whether the carrier said this within the last five minutes; never, while no secret is set."""
     good = hmac.compare_digest(said.encode("utf-8", "replace"), signature(body, timestamp).encode())
     if not good or not settings.GATEWAY_SECRET or not SECONDS.fullmatch(timestamp):
         return False

@@ -35,13 +35,13 @@ LONGEST_TEXT = 1600
 # Twilio has no voice for Uzbek; who writes a message in it has a call said in Russian.
 VOICES = {"en": "en-US", "ru": "ru-RU"}
 
-NUMBER_REFUSED = "The provider refuses the number."
+NUMBER_REFUSED = "The carrier refuses the number."
 FOR_GOOD = {
     21211: NUMBER_REFUSED,  # not a number
     21214: NUMBER_REFUSED,  # cannot be called
     21217: NUMBER_REFUSED,
-    21408: "The provider may not send to this country.",
-    21610: "The person has told the provider to send no more.",
+    21408: "The carrier may not send to this country.",
+    21610: "The person has told the carrier to send no more.",
     21612: NUMBER_REFUSED,
     21614: NUMBER_REFUSED,  # not a mobile phone
     30003: "The phone is off or out of reach.",
@@ -113,18 +113,18 @@ def _refused(answer: Answer, said: dict[str, Any]) -> TransportError:
     code = said.get("code")
     log.info("twilio_refused", status=answer.status, code=code if isinstance(code, int) else None)
     if code == TOO_MANY:
-        return TransportError("The provider has too much to do.", permanent=False, after=asked_wait(answer.headers))
+        return TransportError("The carrier has too much to do.", permanent=False, after=asked_wait(answer.headers))
     if isinstance(code, int) and code in FOR_GOOD:
         return TransportError(FOR_GOOD[code], permanent=True)
     if answer.status in NOT_SIGNED_IN:
-        return TransportError("The provider does not know us.", permanent=False)
+        return TransportError("The carrier does not know us.", permanent=False)
     return refusal(answer.status, answer.headers)
 
 
 def problem_of(code: object) -> TransportError:
     """What a message that Twilio could not bring has failed of."""
     number = int(code) if isinstance(code, int | str) and re.fullmatch(r"[0-9]{1,9}", str(code)) else 0
-    return TransportError(FOR_GOOD.get(number, "The provider could not bring it."), permanent=number in FOR_GOOD)
+    return TransportError(FOR_GOOD.get(number, "The carrier could not bring it."), permanent=number in FOR_GOOD)
 
 
 def signature(url: str, form: Iterable[tuple[str, str]]) -> str:

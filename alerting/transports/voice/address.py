@@ -8,7 +8,7 @@ from alerting.transports.numbers import checked_number, number_hint
 
 
 def checked(address: str) -> str:
-    return checked_number(address, provider=settings.VOICE_PROVIDER)
+    return checked_number(address, carrier=settings.VOICE_PROVIDER)
 
 
 def hint(address: str) -> str:
