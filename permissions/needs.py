@@ -63,6 +63,8 @@ class Need(TextChoices):
     SEATS_SUSPEND = "seats.suspend", "Suspend and resume a seat"
     SIGNALS_READ = "signals.read", "See signals"
     SIGNALS_REVIEW = "signals.review", "Decide what a signal means"
+    SILENCES_READ = "silences.read", "See silences and maintenance"
+    SILENCES_WRITE = "silences.write", "Silence pages for a while"
     SOURCES_WRITE = "sources.write", "Add and change sources of mentions"
     STATEMENTS_DRAFT = "statements.draft", "Draft, revise and submit statements"
     STATEMENTS_READ = "statements.read", "See statements"
