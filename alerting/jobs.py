@@ -1,4 +1,4 @@
-"""Doors for machines: a step of a page, a notification, a letter."""
+"""Doors for machines: a step of a page, a notification, a silence's times, a letter."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from alerting.actions import (
     drop_notification,
     lapse_hand_over,
     lapse_page,
+    let_silence_end,
     note_channel_unreachable,
     note_failed,
     note_sent,
     note_unreachable,
+    remind_of_silence,
+    start_silence,
     unsnooze_page,
 )
+from alerting.actions.silences import HALF_TIME_LETTER, OVER_LETTER
 from alerting.models import Channel, ContactMethod, Notification
 from alerting.queries import Parcel, code_for, parcel_for, test_for
+from alerting.queries.silence_letters import half_time_letter, letter_posted, over_letter
 from alerting.transports import Message, TransportError, deliver
 from core.actor import Actor
 from core.failpoints import failpoint
-from core.letters import DESKS
+from core.letters import DESKS, Desk, register_letters
 from core.wall import inside
 from jobs.handlers import Run, TryAgain, job
 from tenants.actions.invitations import forget_token
@@ -33,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 ESCALATION = Actor.rule("escalation")
 REACHING = Actor.rule("reaching people")
+SILENCES = Actor.rule("silences")
 
 
 @job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
@@ -139,6 +145,25 @@ def _went_out(parcel: Parcel | None, run: Run) -> bool:
             raise TryAgain(str(problem), after=problem.after) from problem
         return False
     return True
+
+
+@job("alerting.start_silence", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def start(run: Run) -> None:
+    start_silence(silence_id=UUID(run.args["silence_id"]), by=SILENCES, at=run.at)
+
+
+@job("alerting.remind_of_silence", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def remind(run: Run) -> None:
+    remind_of_silence(silence_id=UUID(run.args["silence_id"]), by=SILENCES, at=run.at)
+
+
+@job("alerting.end_silence", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def end(run: Run) -> None:
+    let_silence_end(silence_id=UUID(run.args["silence_id"]), by=SILENCES, at=run.at)
+
+
+register_letters(HALF_TIME_LETTER, Desk(write=half_time_letter, posted=letter_posted))
+register_letters(OVER_LETTER, Desk(write=over_letter, posted=letter_posted))
 
 
 @job(

@@ -8,6 +8,7 @@ from alerting.actions.channels import (
     revise_channel,
     try_channel,
 )
+from alerting.actions.climbing import climb_page
 from alerting.actions.contacts import (
     add_contact_method,
     note_unreachable,
@@ -17,23 +18,39 @@ from alerting.actions.contacts import (
     try_contact_method,
     verify_contact_method,
 )
+from alerting.actions.hand_overs import accept_hand_over, decline_hand_over, lapse_hand_over, offer_page
+from alerting.actions.held_pages import give_pages, give_pages_back, wake_snoozed_pages
 from alerting.actions.invitations import queue_invitation_letter
 from alerting.actions.letters import queue_letter
 from alerting.actions.notifications import drop_notification, note_bounced, note_delivered, note_failed, note_sent
 from alerting.actions.pages import (
     acknowledge_page,
-    climb_page,
+    lapse_page,
     raise_page,
+    renew_page,
     reopen_page,
     resolve_page,
     restore_timer,
+    snooze_page,
+    unsnooze_page,
+    worsen_page,
 )
 from alerting.actions.policies import create_escalation_policy, revise_escalation_policy
 from alerting.actions.replies import hear_answer, hear_text, take_page
+from alerting.actions.rota_goodbyes import give_shifts, leave_rotas
 from alerting.actions.rotas import cancel_override, create_rota, override_rota, revise_rota
 from alerting.actions.rules import write_personal_rules
+from alerting.actions.silences import (
+    end_silence,
+    let_silence_end,
+    plan_silence,
+    remind_of_silence,
+    revise_silence,
+    start_silence,
+)
 
 __all__ = [
+    "accept_hand_over",
     "acknowledge_page",
     "add_contact_method",
     "cancel_override",
@@ -41,33 +58,52 @@ __all__ = [
     "create_channel",
     "create_escalation_policy",
     "create_rota",
+    "decline_hand_over",
     "drop_notification",
+    "end_silence",
+    "give_pages",
+    "give_pages_back",
+    "give_shifts",
     "hear_answer",
     "hear_text",
+    "lapse_hand_over",
+    "lapse_page",
+    "leave_rotas",
+    "let_silence_end",
     "note_bounced",
     "note_channel_unreachable",
     "note_delivered",
     "note_failed",
     "note_sent",
     "note_unreachable",
+    "offer_page",
     "order_contact_methods",
     "override_rota",
+    "plan_silence",
     "queue_invitation_letter",
     "queue_letter",
     "raise_alarm",
     "raise_page",
+    "remind_of_silence",
     "remove_channel",
     "remove_contact_method",
+    "renew_page",
     "reopen_page",
     "resolve_page",
     "restore_timer",
     "revise_channel",
     "revise_escalation_policy",
     "revise_rota",
+    "revise_silence",
     "send_code",
+    "snooze_page",
+    "start_silence",
     "take_page",
     "try_channel",
     "try_contact_method",
+    "unsnooze_page",
     "verify_contact_method",
+    "wake_snoozed_pages",
+    "worsen_page",
     "write_personal_rules",
 ]

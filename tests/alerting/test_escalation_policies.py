@@ -17,6 +17,9 @@ from tests.conftest import North
 pytestmark = pytest.mark.django_db
 
 
+PLAIN = {"important": False, "when": {}}
+
+
 def shape(*targets: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": "Ladder", "steps": [{"notify": list(targets), "wait_minutes": 5}], **more}
 
@@ -26,7 +29,7 @@ def test_a_lead_makes_a_policy(north: North, lea: Person, dee: Person, now: date
     targets = [{"rota": str(rota.pk)}, {"seat": str(lea.seat.pk)}, {"role": "owner"}]
     answer = lea.post("escalation-policies", shape(*targets))
     assert answer.status == 201, answer.body
-    assert answer.body["steps"] == [{"notify": targets, "wait_minutes": 5}]
+    assert answer.body["steps"] == [{"notify": targets, "wait_minutes": 5, **PLAIN}]
     with inside(north.agency.pk):
         policy = EscalationPolicy.objects.get(pk=answer.body["id"])
     assert (policy.brand_id, policy.steps) == (None, answer.body["steps"])
@@ -44,7 +47,7 @@ def test_a_changed_policy_counts_for_pages_to_come(north: North, lea: Person, no
     policy = policy_of(lea, [{"role": "owner"}], at=now)
     climbing = page_in(north.agency.pk)
     seen = lea.get(f"escalation-policies/{policy.pk}")
-    change = {"steps": [{"notify": [{"seat": str(lea.seat.pk)}], "wait_minutes": 1}]}
+    change = {"steps": [{"notify": [{"seat": str(lea.seat.pk)}], "wait_minutes": 1, **PLAIN}]}
     assert lea.patch(f"escalation-policies/{policy.pk}", change).status == 428
     answer = lea.patch(f"escalation-policies/{policy.pk}", change, If_Match=seen.etag)
     assert (answer.status, answer.body["name"], answer.body["steps"]) == (200, "Ladder", change["steps"])
@@ -54,7 +57,7 @@ def test_a_changed_policy_counts_for_pages_to_come(north: North, lea: Person, no
         ("escalation_policy.revised", str(lea.actor), {"version": 2, "steps": 1}),
         ("escalation_policy.revised", str(lea.actor), {"version": 3, "steps": 1}),
     ]
-    assert climbing.policy["steps"] == [{"notify": [{"role": "owner"}], "wait_minutes": 5}]
+    assert climbing.policy["steps"] == [{"notify": [{"role": "owner"}], "wait_minutes": 5, **PLAIN}]
     assert page_in(north.agency.pk).policy["steps"] == change["steps"]
 
 

@@ -36,9 +36,12 @@ def test_a_page_is_raised_with_a_frozen_policy_and_a_timer_that_is_due(
         "policy_id": str(policy.pk),
         "name": "Ladder",
         "steps": [
-            {"notify": [{"rota": str(rota.pk)}], "wait_minutes": 5},
-            {"notify": [{"role": "owner"}], "wait_minutes": 5},
+            {"notify": [{"rota": str(rota.pk)}], "wait_minutes": 5, "important": False, "when": {}},
+            {"notify": [{"role": "owner"}], "wait_minutes": 5, "important": False, "when": {}},
         ],
+        "repeats": 0,
+        "last_resort": [],
+        "lapses_minutes": None,
     }
     timer = timer_of(page)
     assert timer is not None
