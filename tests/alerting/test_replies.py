@@ -119,7 +119,7 @@ def test_nobody_makes_a_link(north: North, tells_dee: Person, mailbox: Mailbox) 
     body, signature = token.split(".")
     for bad in (
         f"{body}.{signature[:-1]}",
-        f"{'A' + body[1:]}.{signature}",
+        f"{'B' + body[1:]}.{signature}",
         body,
         f".{signature}",
         token + "x",

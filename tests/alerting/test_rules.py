@@ -43,11 +43,9 @@ def step(*contacts: Any, wait: int = 0) -> dict[str, Any]:
     return {"contacts": list(contacts), "wait_minutes": wait}
 
 
-def jobs_of(page: Page) -> list[tuple[str, datetime]]:
-    """The address of each message that is still to go, and when."""
-    rows = {str(row.pk): row for row in notifications_of(page)}
-    due = Job.objects.filter(handler="alerting.notify", state="READY", key__in=list(rows)).order_by("due_at")
-    return [(rows[job.key].transport, job.due_at) for job in due]
+def in_turn(page: Page) -> list[Notification]:
+    """The messages of a page, in the order in which they are due."""
+    return sorted(notifications_of(page), key=lambda row: row.due_at or row.queued_at)
 
 
 # -- over HTTP --------------------------------------------------------------------------------------------------------
@@ -142,7 +140,7 @@ def test_ways_are_tried_in_the_persons_order_while_nobody_has_taken_the_page(
     page = page_in(north.agency.pk)
     run_due_jobs()
     assert (len(hook.requests), mailbox.mails) == (1, [])
-    (first, second) = notifications_of(page)
+    (first, second) = in_turn(page)
     assert (first.stage, first.due_at) == ("DELIVERED", None)
     assert second.due_at == second.queued_at + timedelta(minutes=3)
     with transaction.atomic():
@@ -162,7 +160,7 @@ def test_the_later_way_is_dropped_when_the_page_was_taken(
     dee.post(f"pages/{page.pk}/acknowledge")
     Job.objects.filter(handler="alerting.notify", state="READY").update(due_at=timezone.now())
     run_due_jobs()
-    assert (mailbox.mails, [row.stage for row in notifications_of(page)]) == ([], ["DELIVERED", "DROPPED"])
+    assert (mailbox.mails, [row.stage for row in in_turn(page)]) == ([], ["DELIVERED", "DROPPED"])
 
 
 def test_when_a_way_fails_for_good_the_next_does_not_wait(
@@ -175,7 +173,7 @@ def test_when_a_way_fails_for_good_the_next_does_not_wait(
     page = page_in(north.agency.pk)
     run_due_jobs()
     assert mailbox.addresses == ["dee@home.example"]
-    assert [row.stage for row in notifications_of(page)] == ["FAILED", "SENT"]
+    assert [row.stage for row in in_turn(page)] == ["FAILED", "SENT"]
 
 
 def test_important_steps_have_an_order_of_their_own(north: North, dee: Person, hook: Hook, now: datetime) -> None:
