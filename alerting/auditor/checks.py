@@ -46,8 +46,8 @@ OF_THE_QUEUE = {
     "sweep_silent": """
         SELECT NULL, 1, '' FROM jobs_pulse WHERE name = 'sweep' AND at < %(at)s - interval '25 seconds'""",
 }
-# An open page climbs, a snoozed one wakes, an acknowledgement that ends by itself ends: each by a job of the page. Three
-# questions and not one, because each has an index of its own.
+# An open page climbs, a snoozed one wakes, an acknowledgement that ends by itself ends: each by a job of the page. They
+# are three questions, because each has an index of its own.
 WITHOUT_TIMER = """
     SELECT id FROM alerting_page AS page
      WHERE agency_id = %(agency)s AND stage = 'OPEN' AND NOT EXISTS (
@@ -81,18 +81,19 @@ OF_AN_AGENCY = {
                AND raised_at < %(at)s - interval '60 seconds'
              UNION ALL
             SELECT id FROM alerting_page
-             WHERE agency_id = %(agency)s AND stage = 'EXHAUSTED' AND raised_at < %(at)s - interval '60 seconds') AS page
+             WHERE agency_id = %(agency)s AND stage = 'EXHAUSTED'
+               AND raised_at < %(at)s - interval '60 seconds') AS page
          WHERE NOT EXISTS (SELECT 1 FROM alerting_notification AS told
                             WHERE told.agency_id = %(agency)s AND told.page_id = page.id
                               AND told.stage IN ('QUEUED', 'SENT', 'DELIVERED'))""",
     # Tries take minutes when a host asks us to wait; more than that is no trying. A day later a person knows.
     "notifications_late": """
         SELECT count(*) FROM alerting_notification
-         WHERE agency_id = %(agency)s AND stage = 'QUEUED'
+         WHERE agency_id = %(agency)s AND stage = 'QUEUED' AND queued_at < %(at)s - interval '15 minutes'
            AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '15 minutes'""",
     "notifications_without_job": """
         SELECT count(*) FROM alerting_notification AS told
-         WHERE agency_id = %(agency)s AND stage = 'QUEUED'
+         WHERE agency_id = %(agency)s AND stage = 'QUEUED' AND queued_at < %(at)s - interval '60 seconds'
            AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '60 seconds'
            AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.notify' AND key = told.id::text
                               AND state = 'READY')""",
