@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from alerting.models import Rota, RotaOverride
+from alerting.models import ImportedShift, Rota, RotaOverride, Rotation
 from alerting.queries import working
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
-from permissions.gate import Caller
-from permissions.revocation import Handed, Kept, counted, handing_over, line
 from tenants.actions.agencies import check_time_zone
+
+FIRST_YEAR, LAST_YEAR = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+# What a wish may say of a rotation, beside its id: a calendar says the rest of one that was read from it.
+SAID_BY_CALENDAR = frozenset({"members", "turn"})
 
 
 class RotaNameTaken(Refusal):
@@ -32,7 +33,8 @@ class OverrideOver(Refusal):
     title = "This override is over."
 
 
-def _require_staff(seat_ids: Sequence[UUID], *, field: str) -> None:
+def require_staff(seat_ids: Sequence[UUID], *, field: str) -> None:
+    """Raise Invalid (400) unless each seat is active staff; `field` may hold {} for the place in the list."""
     found = set(working(seat_ids))
     errors = [
         {"field": field.format(place), "code": "does_not_exist", "detail": "There is no active staff seat like this."}
@@ -43,34 +45,30 @@ def _require_staff(seat_ids: Sequence[UUID], *, field: str) -> None:
         raise Invalid("Only active staff can be on call.", errors=errors)
 
 
+def require_order(starts_at: datetime, ends_at: datetime, at: datetime) -> None:
+    """Raise Invalid (400) unless something ends after it starts, and after now."""
+    if ends_at <= starts_at or ends_at <= at:
+        detail = "This must be later than the start, and later than now."
+        raise Invalid(errors=[{"field": "ends_at", "code": "too_early", "detail": detail}])
+
+
 def _require_free_name(name: str, *, besides: UUID | None) -> None:
     if Rota.objects.filter(name=name).exclude(pk=besides).exists():
         raise RotaNameTaken(name=name)
 
 
 @transaction.atomic
-def create_rota(
-    *,
-    name: str,
-    time_zone: str,
-    members: Sequence[UUID],
-    starts_at: datetime,
-    shift_hours: int,
-    by: Actor,
-    at: datetime,
-) -> Rota:
-    """Have people take turns from `starts_at` on, each for `shift_hours` on the clock of `time_zone`."""
-    _require_staff(members, field="members.{}")
+def create_rota(*, name: str, time_zone: str, rotations: Sequence[Mapping[str, Any]], by: Actor, at: datetime) -> Rota:
+    """Have people take turns.
+
+    Each rotation is {"members": [seat, …], "starts_at": …} with, where the default will not do, "name", "time_zone"
+    (the rota's), "ends_at" (never), "turn" ({"unit": "days", "length": 1}) and "windows" (always on duty); the first
+    of them answers first. Raises Invalid (400) and RotaNameTaken (409).
+    """
     _require_free_name(name, besides=None)
-    rota = Rota(
-        name=name,
-        time_zone=check_time_zone(time_zone),
-        members=list(members),
-        starts_at=starts_at,
-        shift_hours=shift_hours,
-        created_at=at,
-    )
+    rota = Rota(name=name, time_zone=check_time_zone(time_zone), created_at=at)
     rota.save(force_insert=True)
+    _write_rotations(rota, rotations)
     record("rota.created", on=rota, by=by, at=at, name=name)
     return rota
 
@@ -79,24 +77,82 @@ def create_rota(
 def revise_rota(
     *,
     rota_id: UUID,
-    name: str,
-    time_zone: str,
-    members: Sequence[UUID],
-    starts_at: datetime,
-    shift_hours: int,
+    name: str | None = None,
+    time_zone: str | None = None,
+    rotations: Sequence[Mapping[str, Any]] | None = None,
     by: Actor,
     at: datetime,
 ) -> Rota:
-    """Change who takes turns and when; counts from now on, for pages that are climbing too."""
+    """Change who takes turns and when; counts from now on, for pages that are climbing too.
+
+    What is None stays. `rotations` are all of them in their new order: one with an "id" is changed in what it names,
+    one without is new, and one that is missing ends. Raises Invalid (400) and RotaNameTaken (409).
+    """
     rota: Rota = Rota.objects.locked(rota_id)
-    _require_staff(members, field="members.{}")
-    _require_free_name(name, besides=rota.pk)
-    rota.name, rota.time_zone, rota.members = name, check_time_zone(time_zone), list(members)
-    rota.starts_at, rota.shift_hours = starts_at, shift_hours
+    if name is not None:
+        _require_free_name(name, besides=rota.pk)
+        rota.name = name
+    if time_zone is not None:
+        rota.time_zone = check_time_zone(time_zone)
     rota.version += 1
-    rota.save(update_fields=["name", "time_zone", "members", "starts_at", "shift_hours", "version"])
-    record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=rota.members)
+    rota.save(update_fields=["name", "time_zone", "version"])
+    if rotations is not None:
+        _write_rotations(rota, rotations)
+    record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=members_of(rota))
     return rota
+
+
+def members_of(rota: Rota) -> list[UUID]:
+    """Everybody who takes turns, rotation by rotation, each as often as they stand there."""
+    found = Rotation.objects.filter(rota_id=rota.pk).order_by("position").values_list("members", flat=True)
+    return [member for members in found for member in members]
+
+
+def _write_rotations(rota: Rota, wishes: Sequence[Mapping[str, Any]]) -> None:
+    present = {rotation.pk: rotation for rotation in Rotation.objects.filter(rota_id=rota.pk).select_for_update()}
+    rows = []
+    for place, wish in enumerate(wishes):
+        said = {name: value for name, value in wish.items() if name != "id"}
+        row = Rotation(rota_id=rota.pk, time_zone=rota.time_zone, name=f"Rotation {place + 1}")
+        if "id" in wish:
+            known = present.pop(wish["id"], None)
+            if known is None:
+                raise _wrong(place, "id", "does_not_exist", "The rota has no such rotation, or it stands here twice.")
+            row = known
+        if row.from_calendar and said.keys() & SAID_BY_CALENDAR:
+            raise _wrong(place, min(said.keys() & SAID_BY_CALENDAR), "from_calendar", "Its calendar says this.")
+        row.position = place + 1
+        _fill(row, said, place)
+        rows.append(row)
+    ImportedShift.objects.filter(rotation_id__in=list(present)).delete()
+    Rotation.objects.filter(pk__in=list(present)).delete()
+    for row in rows:
+        row.save()
+
+
+def _fill(row: Rotation, said: Mapping[str, Any], place: int) -> None:
+    for name in ("name", "members", "starts_at", "ends_at"):
+        if name in said:
+            setattr(row, name, said[name])
+    if "time_zone" in said:
+        row.time_zone = check_time_zone(said["time_zone"])
+    if "turn" in said:
+        row.turn_unit, row.turn_length = said["turn"]["unit"], said["turn"]["length"]
+    if "windows" in said:
+        row.windows = [
+            {"days": sorted(set(window["days"])), "starts": window["starts"], "ends": window["ends"]}
+            for window in said["windows"]
+        ]
+    if "members" in said:
+        require_staff(said["members"], field=f"rotations.{place}.members.{{}}")
+    if not FIRST_YEAR <= row.starts_at < LAST_YEAR:
+        raise _wrong(place, "starts_at", "out_of_range", "This must lie between 2000 and 2100.")
+    if row.ends_at is not None and not row.starts_at < row.ends_at < LAST_YEAR:
+        raise _wrong(place, "ends_at", "too_early", "This must be later than the start.")
+
+
+def _wrong(place: int, name: str, code: str, detail: str) -> Invalid:
+    return Invalid(errors=[{"field": f"rotations.{place}.{name}", "code": code, "detail": detail}])
 
 
 @transaction.atomic
@@ -105,10 +161,8 @@ def override_rota(
 ) -> RotaOverride:
     """Somebody stands in for whoever has the turn, from one instant to another."""
     rota: Rota = Rota.objects.locked(rota_id)
-    if ends_at <= starts_at or ends_at <= at:
-        detail = "This must be later than the start, and later than now."
-        raise Invalid(errors=[{"field": "ends_at", "code": "too_early", "detail": detail}])
-    _require_staff([seat_id], field="seat")
+    require_order(starts_at, ends_at, at)
+    require_staff([seat_id], field="seat")
     override = RotaOverride(rota_id=rota.pk, seat_id=seat_id, starts_at=starts_at, ends_at=ends_at, created_at=at)
     override.save(force_insert=True)
     record(
@@ -137,71 +191,3 @@ def cancel_override(*, override_id: UUID, by: Actor, at: datetime) -> RotaOverri
     rota = Rota.objects.found(override.rota_id)
     record("rota.override_cancelled", on=rota, by=by, at=at, override_id=override.pk, seat_id=override.seat_id)
     return override
-
-
-def shifts_left(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
-    gone = set(seat_ids)
-    left = Counter(counted(_stands_in(gone, at), "seat_id"))
-    for members in Rota.objects.filter(members__overlap=list(gone)).values_list("members", flat=True):
-        left.update(member for member in members if member in gone)
-    return left
-
-
-def _stands_in(seat_ids: Collection[UUID], at: datetime) -> Any:
-    return RotaOverride.objects.all().live().filter(seat_id__in=seat_ids, ends_at__gt=at)
-
-
-@line("rota shifts", left=shifts_left, covers={"alerting.Rota.members", "alerting.RotaOverride.seat"})
-def leave_rotas(seat_id: UUID, by: Actor, at: datetime) -> int:
-    """The next in order takes each turn of the person who goes, so that nobody else's turns move."""
-    ended = 0
-    for rota in (
-        Rota.objects.filter(members__contains=[seat_id]).select_for_update(of=("self",), no_key=True).order_by("pk")
-    ):
-        ended += rota.members.count(seat_id)
-        rota.members = _passed_on(rota.members, seat_id)
-        rota.version += 1
-        rota.save(update_fields=["members", "version"])
-        record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=rota.members)
-    for override in _stands_in([seat_id], at).order_by("pk"):
-        cancel_override(override_id=override.pk, by=by, at=at)
-        ended += 1
-    return ended
-
-
-def _passed_on(members: Sequence[UUID], leaver: UUID) -> list[UUID]:
-    """The order with each place of the leaver given to the next person after it; empty when there is no other."""
-    if set(members) <= {leaver}:
-        return []
-    taken = list(members)
-    # From the end: a place that has been given on can be given on again. Twice, because the last may look to the first.
-    for place in [*reversed(range(len(taken))), *reversed(range(len(taken)))]:
-        if taken[place] == leaver:
-            taken[place] = taken[(place + 1) % len(taken)]
-    return taken
-
-
-@handing_over("rota shifts")
-def give_shifts(seat_id: UUID, to: Caller, by: Actor, at: datetime) -> Handed:
-    """The successor takes every turn and stands in wherever the person would have."""
-    rotas = list(
-        Rota.objects.filter(members__contains=[seat_id]).select_for_update(of=("self",), no_key=True).order_by("pk")
-    )
-    overrides = list(_stands_in([seat_id], at).select_for_update(of=("self",), no_key=True).order_by("pk"))
-    if not working([to.seat_id]):
-        kept = [Kept("alerting.Rota", rota.pk, "not_staff") for rota in rotas]
-        return Handed(kept=(*kept, *(Kept("alerting.RotaOverride", one.pk, "not_staff") for one in overrides)))
-    given = 0
-    for rota in rotas:
-        given += rota.members.count(seat_id)
-        rota.members = [to.seat_id if member == seat_id else member for member in rota.members]
-        rota.version += 1
-        rota.save(update_fields=["members", "version"])
-        record("rota.revised", on=rota, by=by, at=at, version=rota.version, members=rota.members)
-    for override in overrides:
-        cancel_override(override_id=override.pk, by=by, at=at)
-        starts_at = max(override.starts_at, at)
-        override_rota(
-            rota_id=override.rota_id, seat_id=to.seat_id, starts_at=starts_at, ends_at=override.ends_at, by=by, at=at
-        )
-    return Handed(given + len(overrides))

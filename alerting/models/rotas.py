@@ -25,16 +25,12 @@ class Rota(TenantRow):
 
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64)  # in which it is drawn; each rotation has its own
-    members = ArrayField(models.UUIDField())  # seats, in the order of their turns; a person may stand in it twice
-    starts_at = models.DateTimeField()
-    shift_hours = models.PositiveSmallIntegerField()
     created_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["agency", "name"], name="a_name_means_one_rota"),
-            models.CheckConstraint(name="a_shift_lasts_an_hour_at_least", condition=Q(shift_hours__gte=1)),
         ]
 
 
@@ -46,7 +42,7 @@ class Rotation(TenantRow):
     starts ends on the next day. A rotation that was read from a calendar has shifts instead of turns.
     """
 
-    rota = TenantKey(Rota)
+    rota = TenantKey(Rota, related_name="rotations")
     position = models.PositiveSmallIntegerField()  # 1 answers first
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64)

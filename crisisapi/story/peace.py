@@ -121,9 +121,7 @@ def _go_on_call(scene: Scene) -> None:
             {
                 "name": "Front line",
                 "time_zone": "Europe/Berlin",
-                "members": [scene.cast["dilnoza"].seat],
-                "starts_at": _in(hours=-24),
-                "shift_hours": 24,
+                "rotations": [{"members": [scene.cast["dilnoza"].seat], "starts_at": _in(hours=-24)}],
             },
         )
         policy = scene.who("leo").post(

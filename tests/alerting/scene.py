@@ -16,7 +16,7 @@ from alerting.actions import (
     raise_page,
     verify_contact_method,
 )
-from alerting.models import EscalationPolicy, Notification, Page, Rota
+from alerting.models import EscalationPolicy, Notification, Page, Rota, Rotation
 from core.actor import Actor
 from core.wall import inside
 from jobs.actions import move
@@ -26,21 +26,17 @@ from tests.cast import Person, run_due_jobs
 LISTENING = Actor.rule("listening")
 
 
-def rota_of(*people: Person, at: datetime, name: str = "First line", **more: Any) -> Rota:
-    """A daily rota that began a day ago, so that the first person's second turn or the second's first is on."""
+def rota_of(*people: Person, at: datetime, name: str = "First line", time_zone: str = "UTC", **more: Any) -> Rota:
+    """A rota of one daily rotation that began a minute ago; `more` is said of the rotation."""
+    rotation = {"members": [person.seat.pk for person in people], "starts_at": at - timedelta(minutes=1), **more}
     with inside(people[0].agency.pk):
-        return create_rota(
-            **{
-                "name": name,
-                "time_zone": "UTC",
-                "members": [person.seat.pk for person in people],
-                "starts_at": at - timedelta(minutes=1),
-                "shift_hours": 24,
-                "by": people[0].actor,
-                "at": at,
-                **more,
-            }
-        )
+        return create_rota(name=name, time_zone=time_zone, rotations=[rotation], by=people[0].actor, at=at)
+
+
+def members_of(rota: Rota) -> list[UUID]:
+    """Who takes turns in the rota's only rotation."""
+    with inside(home_of(rota)):
+        return Rotation.objects.get(rota_id=rota.pk).members
 
 
 def policy_of(
@@ -87,7 +83,7 @@ def page_in(
         )
 
 
-def home_of(page: Page) -> UUID:
+def home_of(page: Page | Rota) -> UUID:
     assert page.agency_id is not None
     return page.agency_id
 

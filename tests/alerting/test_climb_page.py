@@ -144,11 +144,7 @@ def test_the_policy_is_frozen_but_its_rota_is_not(
     with inside(north.agency.pk):
         revise_rota(
             rota_id=rota.pk,
-            name=rota.name,
-            time_zone="UTC",
-            members=[lea.seat.pk],
-            starts_at=rota.starts_at,
-            shift_hours=24,
+            rotations=[{"members": [lea.seat.pk], "starts_at": now}],
             by=ana.actor,
             at=now,
         )

@@ -19,15 +19,13 @@ from tests.conftest import North
 pytestmark = pytest.mark.django_db
 
 
+def turns(*people: Person, **more: Any) -> dict[str, Any]:
+    """A daily rotation, as it is easiest to write."""
+    return {"members": [str(person.seat.pk) for person in people], "starts_at": "2026-10-24T20:00:00Z", **more}
+
+
 def shape(*people: Person, **more: Any) -> dict[str, Any]:
-    return {
-        "name": "Nights",
-        "time_zone": "Europe/London",
-        "members": [str(person.seat.pk) for person in people],
-        "starts_at": "2026-10-24T20:00:00Z",
-        "shift_hours": 24,
-        **more,
-    }
+    return {"name": "Nights", "time_zone": "Europe/London", "rotations": [turns(*people)], **more}
 
 
 def seat_at(person: Person, rota_id: str, at: str) -> Any:
@@ -146,11 +144,12 @@ def test_an_override_that_is_over_is_not_changed(north: North, lea: Person, dee:
 def test_a_rota_is_changed_by_whoever_saw_its_version(north: North, lea: Person, dee: Person, now: datetime) -> None:
     rota = rota_of(dee, at=now)
     seen = lea.get(f"rotas/{rota.pk}")
-    change = {"members": [str(lea.seat.pk)]}
+    change = {"rotations": [{"id": seen.body["rotations"][0]["id"], "members": [str(lea.seat.pk)]}]}
     assert lea.patch(f"rotas/{rota.pk}", change).status == 428
     answer = lea.patch(f"rotas/{rota.pk}", change, If_Match=seen.etag)
     assert answer.status == 200, answer.body
-    assert (answer.body["members"], answer.body["name"], answer.body["version"]) == ([str(lea.seat.pk)], rota.name, 2)
+    assert (answer.body["name"], answer.body["version"]) == (rota.name, 2)
+    assert answer.body["rotations"] == [{**seen.body["rotations"][0], "members": [str(lea.seat.pk)]}]
     assert lea.patch(f"rotas/{rota.pk}", change, If_Match=seen.etag).status == 412
     assert events_of(rota)[-1] == (
         "rota.revised",
@@ -164,18 +163,112 @@ def test_a_rota_is_changed_by_whoever_saw_its_version(north: North, lea: Person,
     [
         ({"members": []}, "members", "min_length"),
         ({"members": [str(uuid4())]}, "members.0", "does_not_exist"),
-        ({"shift_hours": 0}, "shift_hours", "min_value"),
-        ({"shift_hours": "24"}, "shift_hours", "wrong_type"),
+        ({"turn": {"unit": "days", "length": 0}}, "turn.length", "min_value"),
+        ({"turn": {"unit": "weeks", "length": 9}}, "turn.length", "max_value"),
+        ({"turn": {"unit": "days", "length": "1"}}, "turn.length", "wrong_type"),
+        ({"turn": {"unit": "moons"}}, "turn.unit", "invalid_choice"),
         ({"starts_at": "soon"}, "starts_at", "invalid"),
+        ({"starts_at": "0001-01-01T00:00:00Z"}, "starts_at", "out_of_range"),
+        ({"ends_at": "2026-10-24T20:00:00Z"}, "ends_at", "too_early"),
+        ({"windows": [{"days": [7], "starts": "09:00", "ends": "17:00"}]}, "windows.0.days.0", "max_value"),
+        ({"windows": [{"days": [1], "starts": "9:00", "ends": "17:00"}]}, "windows.0.starts", "invalid"),
+        ({"id": str(uuid4())}, "id", "does_not_exist"),
         ({"colour": "red"}, "colour", "unknown_field"),
     ],
 )
 def test_a_rota_that_cannot_be_is_refused(
     lea: Person, dee: Person, change: dict[str, Any], field: str, code: str
 ) -> None:
-    answer = lea.post("rotas", shape(dee) | change)
+    answer = lea.post("rotas", shape(dee, rotations=[turns(dee) | change]))
     assert (answer.status, answer.code) == (400, "invalid")
-    assert [(error["field"], error["code"]) for error in answer.body["errors"]] == [(field, code)]
+    assert [(error["field"], error["code"]) for error in answer.body["errors"]] == [(f"rotations.0.{field}", code)]
+
+
+def test_a_new_rotation_says_its_members_and_its_start(lea: Person) -> None:
+    answer = lea.post("rotas", {"name": "Nights", "time_zone": "UTC", "rotations": [{}]})
+    said = {(error["field"], error["code"]) for error in answer.body["errors"]}
+    assert said == {("rotations.0.members", "required"), ("rotations.0.starts_at", "required")}
+
+
+def test_rotations_stand_in_layers_and_the_first_on_duty_answers(
+    lea: Person, dee: Person, bo: Person, ana: Person
+) -> None:
+    office = {"windows": [{"days": [0, 1, 2, 3, 4], "starts": "09:00", "ends": "17:00"}], "name": "Office"}
+    rota = lea.post("rotas", shape(rotations=[turns(dee, **office), turns(bo)])).body
+    for at, person in {
+        "2026-11-02T08:59:59Z": bo,  # a Monday, in winter time
+        "2026-11-02T09:00:00Z": dee,
+        "2026-11-02T16:59:59Z": dee,
+        "2026-11-02T17:00:00Z": bo,
+        "2026-11-07T12:00:00Z": bo,
+        "2027-07-05T08:00:00Z": dee,  # a Monday, in summer time
+    }.items():
+        assert seat_at(lea, rota["id"], at) == str(person.seat.pk), at
+
+    first, second = rota["rotations"]
+    assert (first["name"], second["name"], second["turn"]) == ("Office", "Rotation 2", {"unit": "days", "length": 1})
+    # In another order, with one that is new in front; what is not named of the others stays.
+    etag = lea.get(f"rotas/{rota['id']}").etag
+    changed = lea.patch(
+        f"rotas/{rota['id']}",
+        {"rotations": [turns(ana, ends_at="2026-10-25T20:00:00Z"), {"id": second["id"]}, {"id": first["id"]}]},
+        If_Match=etag,
+    )
+    assert changed.status == 200, changed.body
+    assert [one["id"] for one in changed.body["rotations"]][1:] == [second["id"], first["id"]]
+    assert changed.body["rotations"][2] == first
+    assert seat_at(lea, rota["id"], "2026-10-25T12:00:00Z") == str(ana.seat.pk)
+    assert seat_at(lea, rota["id"], "2026-11-02T09:00:00Z") == str(bo.seat.pk)
+    # What is not named any more is gone; the same one twice is refused.
+    twice = lea.patch(
+        f"rotas/{rota['id']}", {"rotations": [{"id": first["id"]}, {"id": first["id"]}]}, If_Match=changed.etag
+    )
+    assert twice.body["errors"][0]["code"] == "does_not_exist"
+    left = lea.patch(f"rotas/{rota['id']}", {"rotations": [{"id": first["id"]}]}, If_Match=changed.etag)
+    assert [one["id"] for one in left.body["rotations"]] == [first["id"]]
+    assert seat_at(lea, rota["id"], "2026-11-07T12:00:00Z") is None
+
+
+def test_follow_the_sun_hands_over_on_the_clocks_of_each_place(
+    lea: Person, dee: Person, bo: Person, ana: Person
+) -> None:
+    every_day = list(range(7))
+    places = [
+        (dee, "Asia/Tashkent", "08:00", "16:00"),
+        (bo, "Europe/London", "08:00", "16:00"),
+        (ana, "America/New_York", "11:00", "22:00"),
+    ]
+    rota = lea.post(
+        "rotas",
+        shape(
+            rotations=[
+                turns(person, time_zone=zone, windows=[{"days": every_day, "starts": starts, "ends": ends}])
+                for person, zone, starts, ends in places
+            ]
+        ),
+    ).body
+    for at, person in {
+        "2026-12-01T03:00:00Z": dee,  # 8:00 in Tashkent
+        "2026-12-01T10:59:00Z": dee,
+        "2026-12-01T11:00:00Z": bo,
+        "2026-12-01T15:59:00Z": bo,
+        "2026-12-01T16:00:00Z": ana,
+        "2026-12-02T02:59:00Z": ana,
+        "2026-07-01T15:00:00Z": None,  # before it began
+    }.items():
+        assert seat_at(lea, rota["id"], at) == (str(person.seat.pk) if person else None), at
+
+
+def test_who_is_on_call_is_told_for_all_rotas_at_once(
+    lea: Person, dee: Person, bo: Person, eve: Person, cy: Person, now: datetime
+) -> None:
+    first, second = rota_of(dee, at=now, name="A"), rota_of(bo, at=now, name="B")
+    answer = dee.get(f"on-call?at={(now + timedelta(hours=1)).isoformat().replace('+', '%2B')}")
+    assert [(one["rota"], one["seat"], one["why"]) for one in answer.body["rotas"]] == [
+        (str(first.pk), str(dee.seat.pk), "rotation"),
+        (str(second.pk), str(bo.seat.pk), "rotation"),
+    ]
+    assert (eve.get("/v1/agencies/north/on-call").status, cy.get("on-call").status) == (404, 403)
 
 
 def test_an_unknown_zone_and_a_name_that_is_taken_are_refused(lea: Person, dee: Person) -> None:
@@ -207,6 +300,9 @@ def test_a_stranger_finds_no_rota(north: North, dee: Person, eve: Person, now: d
         override.save()
     for answer in (
         eve.get("/v1/agencies/north/rotas"),
+        eve.get("/v1/agencies/north/schedule"),
+        eve.get(f"rotas/{rota.pk}/schedule"),
+        eve.get(f"rotas/{rota.pk}/report"),
         eve.post("/v1/agencies/north/rotas", shape(dee)),
         eve.get(f"rotas/{rota.pk}"),
         eve.get(f"rotas/{rota.pk}/on-call"),

@@ -51,7 +51,7 @@ def test_a_turn_ends_when_the_wall_first_shows_its_end_and_never_comes_back(zone
     shown = first
     for instant in instants(zone):
         shown = max(shown, instant.astimezone(place).replace(tzinfo=None))
-        found = turn(starts_at=starts_at, time_zone=zone, shift_hours=hours, at=instant)
+        found = turn(starts_at=starts_at, time_zone=zone, length=timedelta(hours=hours), at=instant)
         assert found == (shown - first) // timedelta(hours=hours), instant
 
 
@@ -64,7 +64,7 @@ def test_a_daily_turn_begins_at_the_same_hour_on_the_wall_all_year(zone: str) ->
     for day in range(1, 730):
         wall = datetime(2026, 1, 1, 9, tzinfo=place) + timedelta(days=day)  # wall-clock arithmetic
         handover = wall.astimezone(UTC)
-        ask = {"starts_at": starts_at, "time_zone": zone, "shift_hours": 24}
+        ask = {"starts_at": starts_at, "time_zone": zone, "length": timedelta(hours=24)}
         assert turn(**ask, at=handover) == day  # type: ignore[arg-type]
         assert turn(**ask, at=handover - timedelta(seconds=1)) == day - 1  # type: ignore[arg-type]
         handovers.append(handover)
@@ -80,7 +80,7 @@ def test_the_two_years_hold_four_jumps_in_each_zone() -> None:
 
 def test_a_turn_that_begins_in_the_hour_that_repeats_begins_once() -> None:
     # On 1 November 2026 New York's clocks show 1:30 twice: at 5:30 and at 6:30 UTC.
-    ask = {"time_zone": "America/New_York", "shift_hours": 24}
+    ask = {"time_zone": "America/New_York", "length": timedelta(hours=24)}
     starts_at = datetime(2026, 10, 31, 5, 30, tzinfo=UTC)
     minutes = [datetime(2026, 11, 1, 5, tzinfo=UTC) + n * MINUTE for n in range(121)]
     turns = [turn(**ask, starts_at=starts_at, at=minute) for minute in minutes]  # type: ignore[arg-type]
@@ -92,10 +92,10 @@ def test_a_turn_that_begins_in_the_hour_that_is_skipped_begins_with_the_jump() -
     starts_at = datetime(2026, 3, 7, 7, 30, tzinfo=UTC)
     for minute, number in ((59, 0), (60, 1)):
         at = datetime(2026, 3, 8, 6, tzinfo=UTC) + minute * MINUTE
-        assert turn(starts_at=starts_at, time_zone="America/New_York", shift_hours=24, at=at) == number
+        assert turn(starts_at=starts_at, time_zone="America/New_York", length=timedelta(days=1), at=at) == number
 
 
 def test_before_the_first_turn_nobody_has_it() -> None:
     starts_at = datetime(2026, 3, 7, 7, 30, tzinfo=UTC)
-    assert turn(starts_at=starts_at, time_zone="UTC", shift_hours=1, at=starts_at - MINUTE) is None
-    assert turn(starts_at=starts_at, time_zone="UTC", shift_hours=1, at=starts_at) == 0
+    assert turn(starts_at=starts_at, time_zone="UTC", length=timedelta(hours=1), at=starts_at - MINUTE) is None
+    assert turn(starts_at=starts_at, time_zone="UTC", length=timedelta(hours=1), at=starts_at) == 0

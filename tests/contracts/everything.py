@@ -34,7 +34,8 @@ STAGE = {"name": "client", "role": "client_approver", "side": "client", "quorum"
 SAID: dict[str, dict[str, Any]] = {
     "alerting.Page": {"policy": {"policy_id": None, "name": "", "steps": []}, "severity": 2},
     "alerting.EscalationPolicy": {"steps": []},
-    "alerting.Rota": {"shift_hours": 12, "time_zone": "UTC"},
+    "alerting.Rota": {"time_zone": "UTC"},
+    "alerting.Rotation": {"position": 1, "time_zone": "UTC"},
     "approvals.Approval": {"stages": [STAGE], "payload": {"deliveries": []}},
     "approvals.Decision": {"stage_index": 0},
     "connectors.Withdrawal": {"proof": ""},

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from alerting.actions import acknowledge_page, override_rota, raise_page
-from alerting.models import EscalationPolicy, Page, Rota, RotaOverride
+from alerting.models import EscalationPolicy, Page, RotaOverride, Rotation
 from approvals.actions import request_approval
 from approvals.payload import deliveries_payload
 from approvals.process import Step
@@ -80,7 +80,7 @@ def test_a_successor_takes_shifts_steps_pages_duties_and_posts(
     answer = move(lea, mia, ana)
     assert (answer.status, answer.body["stage"]) == (200, "ENDED")
     with inside(north.agency.pk):
-        assert Rota.objects.get(pk=rota.pk).members == [mia.seat.pk, dee.seat.pk]
+        assert Rotation.objects.get(rota=rota).members == [mia.seat.pk, dee.seat.pk]
         assert [one.seat_id for one in RotaOverride.objects.filter(cancelled_at=None)] == [mia.seat.pk]
         assert EscalationPolicy.objects.get(pk=policy.pk).steps[0]["notify"] == [{"seat": str(mia.seat.pk)}]
         taken = Page.objects.get(pk=page.pk)
