@@ -1,8 +1,8 @@
-"""Rotas, escalation policies, contact methods and pages over HTTP."""
+"""Rotas, escalation policies, contact methods, pages and silences over HTTP."""
 
 from __future__ import annotations
 
-from alerting.api import channels, contacts, pages, policies, rotas, rules
+from alerting.api import channels, contacts, pages, policies, rotas, rules, silences
 
 routes = [
     *rotas.routes,
@@ -11,4 +11,5 @@ routes = [
     *rules.routes,
     *channels.routes,
     *pages.routes,
+    *silences.routes,
 ]

@@ -128,7 +128,7 @@ class Silences(ReadViews):
     def partial_update(self, _request: Request, **_: Any) -> Response:
         """Let it end earlier or later, or give another reason."""
         silence: Silence = self.subject(seen=True)
-        present = {"reason": silence.reason, "ends_at": silence.ends_at}
+        present: dict[str, Any] = {"reason": silence.reason, "ends_at": silence.ends_at}
         wanted = present | self.read(RevisedSilenceShape, partial=True)
         return self.show(self._counted(revise_silence(silence_id=silence.pk, **wanted, **self.told)))
 

@@ -16,6 +16,7 @@ from alerting.queries.rules import rules_of
 from alerting.queries.silences import swallowed_by
 from alerting.queries.turns import working
 from core.letters import Letter
+from core.wall import standing_agency
 from permissions.queries.holders import seats_with_role
 from permissions.roles import OWNER
 from tenants.models import Agency, Brand, Seat
@@ -49,7 +50,7 @@ def _letter(silence: Silence, *, over: bool, at: datetime) -> Letter | None:
     if seat is None:
         return None
     rules = rules_of(seat.pk)
-    zone, agency = ZoneInfo(rules.time_zone), Agency.objects.get(pk=seat.agency_id)
+    zone, agency = ZoneInfo(rules.time_zone), Agency.objects.get(pk=standing_agency())
     until = (silence.ended_at if over else None) or silence.ends_at
     with translation.override(rules.language):
         words = {

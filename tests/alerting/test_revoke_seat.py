@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from alerting.actions import override_rota
-from alerting.actions.rotas import _passed_on
-from alerting.models import ContactMethod, EscalationPolicy, Rota, RotaOverride
+from alerting.actions.rota_goodbyes import _passed_on
+from alerting.models import ContactMethod, EscalationPolicy, RotaOverride, Rotation
 from alerting.queries import on_call
 from core.ids import uuid7
 from core.wall import inside
@@ -44,10 +44,10 @@ def test_the_next_in_order_takes_the_turns_and_nobody_elses_move(
     ended = goodbye(dee, ana, now)
     assert ended["rota shifts"] == 2
     with inside(north.agency.pk):
-        after = Rota.objects.get(pk=rota.pk)
+        after = Rotation.objects.get(rota=rota)
         assert after.members == [lea.seat.pk, lea.seat.pk, bo.seat.pk]
         assert RotaOverride.objects.get().cancelled_at == now
-        days = [on_call(after, now + timedelta(days=day)) for day in range(4)]
+        days = [on_call(rota, now + timedelta(days=day)) for day in range(4)]
     assert days == [lea.seat.pk, lea.seat.pk, bo.seat.pk, lea.seat.pk]
     assert ("rota.revised", str(ana.actor), {"version": 2, "members": [str(one) for one in after.members]}) in (
         events_of(rota)
