@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Max, Min, Q, QuerySet
 
 from alerting.models import Page
-from incidents.models import Delivery, Incident, Statement, StatementVersion
+from incidents.models import Delivery, Duty, Incident, Statement, StatementVersion
 from incidents.states import UNSENT_STAGES
 from ledger.models import Event
 from publishing.models import Pause, Post
@@ -100,6 +100,13 @@ def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
     asked = list(versions.values_list("approval_id", flat=True))
     told = Event.objects.filter(causes | Q(incident_id=incident.pk) | Q(subject_id__in=[*pages, *asked]))
     return told.exclude(name__startswith="role.")
+
+
+def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[UUID]:
+    """Who carries a duty in the incident that a page is about, or stands in where nobody does; else nobody."""
+    about = Q(incident_id=page.incident_id) if page.incident_id else Q(incident__cause_id=page.cause_id)
+    found = Duty.objects.filter(about, duty=duty).order_by("-incident_id").values_list("seat_id", "deputy_id").first()
+    return [seat for seat in found or () if seat is not None][:1]
 
 
 def newest_version(statement: Statement) -> StatementVersion:

@@ -12,10 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
 from alerting.actions.timers import has_timer, set_lapse, set_timer, set_waking, stop_timer
-from alerting.models import HandOver, Page, PageCause, Silence
+from alerting.models import HandOver, Page, PageCause
 from alerting.queries.recipients import live_page_on, page_of, policy_for
 from alerting.queries.silences import silence_for
 from alerting.states import HAND_OVER_LIFECYCLE, LIVE, PAGE_LIFECYCLE, HandOverStage, PageStage
@@ -55,6 +54,7 @@ def raise_page(
     headline: str,
     policy_id: UUID | None = None,
     topic: str | None = None,
+    incident_id: UUID | None = None,
     by: Actor,
     at: datetime,
 ) -> Page:
@@ -64,6 +64,7 @@ def raise_page(
     a brand share a page while it lives. `severity` is 1 to 4, 1 the worst. `headline` is one line of ours and holds
     nothing that a member of the public wrote. The page climbs a frozen copy of the policy that is named, else of the
     brand's, else of the agency's, else it goes to every owner. A silence that matches swallows it: it wakes nobody.
+    Of the incident that is named, only those who may see it read the page.
     """
     headline = headline[:LONGEST_HEADLINE]
     for _ in range(_TRIES):
@@ -79,7 +80,7 @@ def raise_page(
         page = Page(
             id=uuid7(),
             brand_id=brand_id,
-            incident_id=cause_id if cause_kind == "incidents.incident" else None,
+            incident_id=incident_id,
             cause_kind=cause_kind,
             cause_id=cause_id,
             topic=topic,
@@ -106,7 +107,6 @@ def _begin(page: Page, *, by: Actor, at: datetime) -> Page:
         page.stage = PAGE_LIFECYCLE.step("silence", from_=page.stage)
         page.silence = silence
         page.save(update_fields=["stage", "silence"])
-        Silence.objects.filter(pk=silence.pk).update(swallowed=F("swallowed") + 1)
     record(
         "page.raised",
         on=page,

@@ -8,6 +8,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from alerting.actions import raise_page, resolve_page
+from alerting.models import Page
+from alerting.states import PageStage
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import Refusal
@@ -20,6 +23,12 @@ from ledger.actions import record
 
 BREACH = "incidents.breach_clock"
 ABOUT_INCIDENT = "incidents.incident"  # how a page names an incident as its cause
+ABOUT_CLOCK = "incidents.clock"
+OVERDUE = {
+    ClockKind.ACKNOWLEDGE: "nobody has taken it in time",
+    ClockKind.FIRST_WORDS: "the first public words are overdue",
+    ClockKind.UPDATE: "the next update is overdue",
+}
 
 
 class ClockNotRunning(Refusal):
@@ -78,14 +87,52 @@ def _meet(clock: Clock, *, by: Actor, at: datetime) -> None:
     clock.save(update_fields=["met_at", "breached_at"])
     cancel(BREACH, key=str(clock.pk), at=at)
     record("clock.met", on=clock, by=by, at=at, kind=clock.kind, seconds_left=(clock.due_at - at).total_seconds())
+    _let_them_sleep(clock, reason="clock_met", by=by, at=at)
 
 
-def stop_clocks(incident: Incident, *, at: datetime) -> None:
+def policy_of(incident: Incident) -> UUID | None:
+    """The escalation policy that the frozen plan names, for every page about the incident."""
+    named = incident.plan.get("alert", {}).get("escalation_policy")
+    return UUID(named) if named else None
+
+
+def topic_of(incident: Incident) -> str:
+    """What its pages that nobody has taken yet share."""
+    return f"incident:{incident.pk}"
+
+
+def _wake(clock: Clock, incident: Incident, *, by: Actor, at: datetime) -> None:
+    """A promise that was not kept climbs the ladder, in the name of the incident.
+
+    While nobody has taken the incident, its own page is climbing for just that, and takes this in.
+    """
+    raise_page(
+        brand_id=incident.brand_id,
+        cause_kind=ABOUT_CLOCK,
+        cause_id=clock.pk,
+        severity=incident.severity,
+        headline=f"{incident.reference}: {OVERDUE[ClockKind(clock.kind)]}",
+        policy_id=policy_of(incident),
+        topic=topic_of(incident) if clock.kind == ClockKind.ACKNOWLEDGE else None,
+        incident_id=incident.pk,
+        by=by,
+        at=at,
+    )
+
+
+def _let_them_sleep(clock: Clock, *, reason: str, by: Actor, at: datetime) -> None:
+    page = Page.objects.filter(cause_kind=ABOUT_CLOCK, cause_id=clock.pk).exclude(stage=PageStage.RESOLVED).first()
+    if page is not None:
+        resolve_page(page_id=page.pk, reason=reason, by=by, at=at)
+
+
+def stop_clocks(incident: Incident, *, by: Actor, at: datetime) -> None:
     """The incident is over: its clocks stop without being met or breached."""
     for clock in Clock.objects.all().running().filter(incident=incident):
         clock.stopped_at = at
         clock.save(update_fields=["stopped_at"])
         cancel(BREACH, key=str(clock.pk), at=at)
+        _let_them_sleep(clock, reason="incident_over", by=by, at=at)
 
 
 @transaction.atomic
@@ -128,6 +175,7 @@ def breach_clock(*, clock_id: UUID, by: Actor, at: datetime) -> Clock:
     clock.save(update_fields=["breached_at"])
     failpoint("incidents.clock_breached")
     record("clock.breached", on=clock, by=by, at=at, kind=clock.kind)
+    _wake(clock, incident, by=by, at=at)
     return clock
 
 

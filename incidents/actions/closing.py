@@ -52,7 +52,7 @@ def resolve_incident(*, incident_id: UUID, note: str, by: Actor, at: datetime) -
         raise LooseEnds(loose.in_words(), pauses=loose.pauses, statements=loose.statements, posts=loose.posts)
     incident.resolved_at = incident.resolved_at or at
     incident.save(update_fields=["stage", "resolved_at", "version"])
-    stop_clocks(incident, at=at)
+    stop_clocks(incident, by=by, at=at)
     _quiet_pages(incident, by=by, at=at)
     record("incident.resolved", on=incident, by=by, at=at, note=note)
     return incident
@@ -74,7 +74,7 @@ def stand_down_incident(*, incident_id: UUID, reason: str, note: str, by: Actor,
     incident = _moved(incident_id, "stand_down")
     incident.stood_down_at = at
     incident.save(update_fields=["stage", "stood_down_at", "version"])
-    stop_clocks(incident, at=at)
+    stop_clocks(incident, by=by, at=at)
     _quiet_pages(incident, by=by, at=at)
     record("incident.stood_down", on=incident, by=by, at=at, reason=reason, note=note)
     return incident

@@ -12,7 +12,7 @@ from alerting.actions import raise_page
 from alerting.models import Page
 from core.actor import Actor
 from core.failpoints import failpoint
-from incidents.actions.clocks import ABOUT_INCIDENT, meet_clocks, start_planned_clocks
+from incidents.actions.clocks import ABOUT_INCIDENT, meet_clocks, policy_of, start_planned_clocks, topic_of
 from incidents.actions.work import fill_duties
 from incidents.models import Incident, ReferenceCounter, Task
 from incidents.states import INCIDENT_LIFECYCLE, ClockKind
@@ -113,7 +113,9 @@ def activate_incident(*, incident_id: UUID, severity: int, pause: bool | None, b
             cause_id=incident.pk,
             severity=severity,
             headline=f"{incident.reference} was activated: {incident.title}",
-            policy_id=_named_policy(incident),
+            policy_id=policy_of(incident),
+            topic=topic_of(incident),
+            incident_id=incident.pk,
             by=by,
             at=at,
         )
@@ -127,11 +129,6 @@ def activate_incident(*, incident_id: UUID, severity: int, pause: bool | None, b
         pause_id=incident.pause_id,
     )
     return incident
-
-
-def _named_policy(incident: Incident) -> UUID | None:
-    named = incident.plan.get("alert", {}).get("escalation_policy")
-    return UUID(named) if named else None
 
 
 def _hand_out_tasks(incident: Incident, *, by: Actor, at: datetime) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.db import connection, transaction
 
-from alerting.actions import raise_page, reopen_page
+from alerting.actions import raise_page, reopen_page, worsen_page
 from alerting.models import Page
 from alerting.states import PageStage
 from core.actor import Actor
@@ -366,6 +366,7 @@ def _raise(first: Reading, recent: Sequence[Reading], now: _Now, brand: Brand, *
             cause_id=signal.pk,
             severity=severity,
             headline=headline(brand.name, worst),
+            topic=f"story:{now.telling.story.pk}" if now.telling.story else None,
             by=by,
             at=at,
         )
@@ -409,6 +410,8 @@ def _grow(signal: Signal, recent: Sequence[Reading], now: _Now, brand: Brand, *,
         update_fields=["story", "kind", "kinds", "starts_at", "alarmed_at", "seen_at", "severity_hint", "explanation"]
     )
     if signal.severity_hint > before:
+        if signal.page_id is not None:
+            worsen_page(page_id=signal.page_id, severity=severity_of(signal.severity_hint), by=by, at=at)
         count, normal = observed(leading(worst))
         record(
             "signal.grew",

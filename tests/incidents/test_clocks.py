@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
+from alerting.models import Page
 from core.wall import inside
 from incidents.actions import breach_clock
-from incidents.models import Clock, Incident
+from incidents.models import Clock, Duty, Incident
 from jobs.models import Job
 from permissions.needs import Need
-from tests.cast import Person, events_of, key_of
+from tests.alerting.scene import notifications_of, policy_of
+from tests.cast import Person, events_of, key_of, run_due_jobs
 from tests.conftest import North
 from tests.incidents.stage import approved, lift, release, settle
 from tests.publishing.stage import ring
@@ -122,3 +125,45 @@ def test_a_stopped_clock_is_never_breached(crisis: Incident, lea: Person) -> Non
     with inside(crisis.agency_id):
         breach_clock(clock_id=clock.pk, by=lea.actor, at=clock.due_at + timedelta(days=1))
     assert clock_of(crisis, "first_words").breached_at is None
+
+
+def pages_about(clock: Clock) -> list[Page]:
+    with inside(clock.agency_id):
+        return list(Page.objects.filter(cause_kind="incidents.clock", cause_id=clock.pk))
+
+
+def test_a_broken_promise_climbs_the_ladder_until_it_is_kept_late(crisis: Incident, lea: Person, dee: Person) -> None:
+    policy_of(lea, [{"duty": "commander"}, {"duty": "nobody has this one"}], at=timezone.now())
+    clock = clock_of(crisis, "first_words")
+    run_out(clock)
+    [page] = pages_about(clock)
+    assert (page.severity, page.incident_id, page.stage) == (crisis.severity, crisis.pk, "OPEN")
+    assert page.headline == f"{crisis.reference}: the first public words are overdue"
+    run_due_jobs()
+    with inside(crisis.agency_id):
+        commander = Duty.objects.get(incident=crisis, duty="commander").seat_id
+    assert {notification.seat_id for notification in notifications_of(page)} == {commander}
+    assert lea.post(f"incidents/{crisis.pk}/clocks/{clock.pk}/meet").body["state"] == "met_late"
+    [page] = pages_about(clock)
+    assert page.stage == "RESOLVED"
+    assert events_of(page)[-1][2] == {"reason": "clock_met"}
+
+
+def test_that_nobody_has_taken_it_joins_the_page_that_is_climbing_for_it(assessed: Incident, lea: Person) -> None:
+    robot = key_of(lea, Need.INCIDENTS_ACTIVATE, Need.INCIDENTS_READ, Need.PAUSES_START)
+    robot.post(f"incidents/{assessed.pk}/activate", {})
+    clock = clock_of(assessed, "acknowledge")
+    run_out(clock)
+    assert pages_about(clock) == []
+    [page] = lea.get("pages").body["items"]
+    assert page["suppressed"] == 1
+
+
+def test_when_the_incident_is_over_its_clocks_wake_nobody(crisis: Incident, lea: Person) -> None:
+    clock = clock_of(crisis, "first_words")
+    run_out(clock)
+    lift(lea, crisis)
+    lea.post(f"incidents/{crisis.pk}/contain", {})
+    lea.post(f"incidents/{crisis.pk}/resolve", {})
+    [page] = pages_about(clock)
+    assert page.stage == "RESOLVED"
