@@ -60,9 +60,25 @@ WITHOUT_TIMER = """
     SELECT id FROM alerting_page AS page
      WHERE agency_id = %(agency)s AND stage = 'ACKNOWLEDGED' AND lapses_at IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM jobs_job WHERE handler = 'alerting.lapse_page' AND key = page.id::text AND state = 'READY')"""
+# What the auditor puts right, row by row; only jobs that were lost are written again (alerting/actions/repairs.py).
+TO_REPAIR = {
+    "pages_without_timer": WITHOUT_TIMER,
+    "notifications_without_job": """
+        SELECT id FROM alerting_notification AS told
+         WHERE agency_id = %(agency)s AND stage = 'QUEUED' AND queued_at < %(at)s - interval '60 seconds'
+           AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '60 seconds'
+           AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.notify' AND key = told.id::text
+                              AND state = 'READY')""",
+    "hand_overs_not_lapsed": """
+        SELECT id FROM alerting_handover
+         WHERE agency_id = %(agency)s AND stage = 'OFFERED' AND lapses_at < %(at)s - interval '60 seconds'""",
+    "silences_not_ended": """
+        SELECT id FROM alerting_silence
+         WHERE agency_id = %(agency)s AND ended_at IS NULL AND ends_at < %(at)s - interval '60 seconds'""",
+}
 # Asked of each agency behind its wall.
 OF_AN_AGENCY = {
-    "pages_without_timer": f"SELECT count(*) FROM ({WITHOUT_TIMER}) AS lost",  # noqa: S608 - our own words
+    **{check: f"SELECT count(*) FROM ({rows}) AS found" for check, rows in TO_REPAIR.items()},  # noqa: S608 - our own
     # Its step is due and does not fire: the timer may be with a worker that hangs.
     "pages_late": """
         SELECT count(*) FROM alerting_page
@@ -91,18 +107,6 @@ OF_AN_AGENCY = {
         SELECT count(*) FROM alerting_notification
          WHERE agency_id = %(agency)s AND stage = 'QUEUED' AND queued_at < %(at)s - interval '15 minutes'
            AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '15 minutes'""",
-    "notifications_without_job": """
-        SELECT count(*) FROM alerting_notification AS told
-         WHERE agency_id = %(agency)s AND stage = 'QUEUED' AND queued_at < %(at)s - interval '60 seconds'
-           AND coalesce(due_at, queued_at) BETWEEN %(at)s - interval '1 day' AND %(at)s - interval '60 seconds'
-           AND NOT EXISTS (SELECT 1 FROM jobs_job WHERE handler = 'alerting.notify' AND key = told.id::text
-                              AND state = 'READY')""",
-    "hand_overs_not_lapsed": """
-        SELECT count(*) FROM alerting_handover
-         WHERE agency_id = %(agency)s AND stage = 'OFFERED' AND lapses_at < %(at)s - interval '60 seconds'""",
-    "silences_not_ended": """
-        SELECT count(*) FROM alerting_silence
-         WHERE agency_id = %(agency)s AND ended_at IS NULL AND ends_at < %(at)s - interval '60 seconds'""",
     "posts_sending_too_long": """
         SELECT count(*) FROM publishing_attempt
          WHERE agency_id = %(agency)s AND stage = 'SENDING' AND started_at < %(at)s - interval '60 seconds'""",
@@ -128,7 +132,6 @@ OF_AN_AGENCY = {
            AND (health = 'silent' OR health IN ('failing', 'refused')
                 AND coalesce(answered_at, watched_from, created_at) < %(at)s - interval '15 minutes')""",
 }
-PAGES_WITHOUT_TIMER = f"{WITHOUT_TIMER} LIMIT 1000"
 # The auditor itself: the database does not answer, or one of its questions failed. Without sight it does not beat.
 BLIND = ("database_away", "auditor_blind")
 CHECKS = (*OF_THE_QUEUE, *OF_AN_AGENCY, *BLIND)

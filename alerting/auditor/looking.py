@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -12,7 +13,9 @@ import structlog
 from django.db import Error, connection, transaction
 
 from alerting.actions import restore_timer
-from alerting.auditor.checks import OF_AN_AGENCY, OF_THE_QUEUE, PAGES_WITHOUT_TIMER
+from alerting.actions.repairs import restore_end, restore_lapse, restore_message
+from alerting.auditor.checks import OF_AN_AGENCY, OF_THE_QUEUE, TO_REPAIR
+from core.actor import Actor
 from core.wall import inside
 
 log = structlog.get_logger(__name__)
@@ -21,6 +24,14 @@ QUESTION_SECONDS = 5
 LOCK_SECONDS = 2
 # A look that takes longer is cut short: what could not be asked is told while somebody can still act on it.
 LOOK_SECONDS = 20.0
+MOST_REPAIRS = 1_000  # of one check in one agency and look
+AUDITOR = Actor.rule("auditor")
+REPAIRS: dict[str, Callable[[UUID, datetime], bool]] = {
+    "pages_without_timer": lambda row, at: restore_timer(page_id=row, at=at),
+    "notifications_without_job": lambda row, at: restore_message(notification_id=row, by=AUDITOR, at=at),
+    "hand_overs_not_lapsed": lambda row, at: restore_lapse(hand_over_id=row, by=AUDITOR, at=at),
+    "silences_not_ended": lambda row, at: restore_end(silence_id=row, by=AUDITOR, at=at),
+}
 
 MANNERS = """
     SELECT set_config('transaction_read_only', %(read_only)s, true),
@@ -80,7 +91,7 @@ class Finding:
 
 
 def look(*, at: datetime) -> list[Finding]:
-    """Every finding of every check; changes nothing but the timers that pages had lost. Raises DatabaseAway.
+    """Every finding of every check; changes nothing but that jobs which were lost are written again. Raises DatabaseAway.
 
     A question that fails, or takes too long, is a finding of its own, `auditor_blind`.
     """
@@ -104,8 +115,8 @@ def look(*, at: datetime) -> list[Finding]:
             log.warning("check_failed", check=check, kind=type(problem).__name__)
             found.append(Finding("auditor_blind", None, 1, check))
     for finding in found:
-        if finding.check == "pages_without_timer" and finding.agency_id is not None:
-            _restore_timers(finding.agency_id, at)
+        if finding.check in REPAIRS and finding.agency_id is not None:
+            _repair(finding.check, finding.agency_id, at)
     return found
 
 
@@ -134,20 +145,20 @@ def _behave(cursor: Any, at: datetime, *, read_only: str = "on") -> None:
     cursor.execute(MANNERS, {"read_only": read_only, "seconds": seconds, "lock": lock, "at": at.isoformat()})
 
 
-def _restore_timers(agency: UUID, at: datetime) -> None:
-    """Give back what pages have lost, each in a transaction of its own; what fails is found again in the next round."""
+def _repair(check: str, agency: UUID, at: datetime) -> None:
+    """Give back what was lost, row by row in transactions of their own; what fails is found again in the next round."""
     try:
         with inside(agency), connection.cursor() as cursor:
             _behave(cursor, at)
-            cursor.execute(PAGES_WITHOUT_TIMER, {"agency": agency})
-            lost = [row[0] for row in cursor.fetchall()]
-        for page_id in lost:
+            cursor.execute(f"{TO_REPAIR[check]} LIMIT {MOST_REPAIRS}", {"agency": agency, "at": at})
+            rows = [row[0] for row in cursor.fetchall()]
+        for row in rows:
             with inside(agency), connection.cursor() as cursor:
                 _behave(cursor, at, read_only="off")
-                restore_timer(page_id=page_id, at=at)
+                REPAIRS[check](row, at)
     except Error as problem:
         _refuse_if_away(problem)
-        log.warning("timers_not_restored", agency=str(agency), kind=type(problem).__name__)
+        log.warning("not_repaired", check=check, agency=str(agency), kind=type(problem).__name__)
 
 
 def _refuse_if_away(problem: Error) -> None:

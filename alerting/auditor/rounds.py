@@ -11,14 +11,12 @@ from django.db import Error, connection
 
 from alerting.actions import raise_alarm
 from alerting.auditor.checks import BLIND
-from alerting.auditor.looking import DatabaseAway, Finding, look
+from alerting.auditor.looking import AUDITOR, DatabaseAway, Finding, look
 from alerting.transports.operator.delivery import beat, tell_operator
-from core.actor import Actor
 from core.wall import inside
 
 log = structlog.get_logger(__name__)
 
-AUDITOR = Actor.rule("auditor")
 MOST_LINES = 200  # of one mail
 
 Kind = tuple[str, UUID | None, str]

@@ -176,7 +176,7 @@ def test_what_a_person_put_off_climbs_again_when_they_go(north: North, ana: Pers
     page = page_in(north.agency.pk, severity=3)
     snooze(dee, page, 1)
     answer = ana.post(f"seats/{dee.seat.pk}/revoke", LEFT)
-    assert answer.status == 202, answer.body
+    assert answer.status == 200, answer.body
     assert fresh(page).stage == "OPEN"
     with inside(north.agency.pk):
         assert acknowledge_page(page_id=page.pk, by=ana.actor, at=timezone.now()).stage == "ACKNOWLEDGED"
