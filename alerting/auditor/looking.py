@@ -16,6 +16,7 @@ from alerting.actions import restore_timer
 from alerting.actions.repairs import restore_end, restore_lapse, restore_message
 from alerting.auditor.checks import OF_AN_AGENCY, OF_THE_QUEUE, TO_REPAIR
 from core.actor import Actor
+from core.refusals import NotFound
 from core.wall import inside
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,8 @@ AUDITOR = Actor.rule("auditor")
 REPAIRS: dict[str, Callable[[UUID, datetime], bool]] = {
     "pages_without_timer": lambda row, at: restore_timer(page_id=row, at=at),
     "notifications_without_job": lambda row, at: restore_message(notification_id=row, by=AUDITOR, at=at),
-    "hand_overs_not_lapsed": lambda row, at: restore_lapse(hand_over_id=row, by=AUDITOR, at=at),
-    "silences_not_ended": lambda row, at: restore_end(silence_id=row, by=AUDITOR, at=at),
+    "hand_overs_not_lapsed": lambda row, at: restore_lapse(hand_over_id=row, at=at),
+    "silences_not_ended": lambda row, at: restore_end(silence_id=row, at=at),
 }
 
 MANNERS = """
@@ -91,7 +92,7 @@ class Finding:
 
 
 def look(*, at: datetime) -> list[Finding]:
-    """Every finding of every check; changes nothing but that jobs which were lost are written again. Raises DatabaseAway.
+    """Every finding of every check; only jobs that were lost are written again. Raises DatabaseAway.
 
     A question that fails, or takes too long, is a finding of its own, `auditor_blind`.
     """
@@ -156,6 +157,8 @@ def _repair(check: str, agency: UUID, at: datetime) -> None:
             with inside(agency), connection.cursor() as cursor:
                 _behave(cursor, at, read_only="off")
                 REPAIRS[check](row, at)
+    except NotFound:
+        log.info("gone_before_repair", check=check, agency=str(agency))
     except Error as problem:
         _refuse_if_away(problem)
         log.warning("not_repaired", check=check, agency=str(agency), kind=type(problem).__name__)

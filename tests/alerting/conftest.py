@@ -141,3 +141,11 @@ def gateway(settings: Settings, hook: Hook) -> Hook:
     )
     hook.body = b'{"id": "G-1"}'
     return hook
+
+
+@pytest.fixture
+def operator(settings: Settings, mailbox: Mailbox, hook: Hook) -> tuple[Mailbox, Hook]:
+    """An operator with an address, and somebody outside who listens for the heartbeat."""
+    settings.OPERATOR_EMAIL = "operator@example.org"
+    settings.HEARTBEAT_URL = hook.url
+    return mailbox, hook

@@ -1,13 +1,11 @@
-"""The auditor: silent while everything moves, and every check can fire."""
+"""A round of the auditor: silent while everything moves, told by its own way out, and heard by its heart."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,23 +14,28 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from alerting.auditor import CHECKS, Auditor, look, looking
-from alerting.auditor.checks import BLIND, OF_AN_AGENCY
-from alerting.models import Alarm, HandOver, Notification, Page, Silence
-from core.ids import uuid7
+from alerting.auditor import Auditor, looking
+from alerting.auditor.checks import OF_AN_AGENCY
+from alerting.models import Alarm
 from core.wall import inside
-from jobs.models import Job, Pulse
-from listening.models import Source
-from permissions.models import Revocation, RevocationLine
-from publishing.models import Attempt, Pause, Post
+from jobs.models import Job
+from publishing.models import Pause
 from tests.alerting.conftest import Hook, Mailbox
+from tests.alerting.planted import (
+    SECOND,
+    a_job,
+    plant_draining_pause,
+    plant_page_without_timer,
+    plant_sending,
+    plant_silent_workers,
+    plant_unknown,
+)
 from tests.alerting.processes import ROOT, on_this_database
-from tests.alerting.scene import fresh, home_of, page_in, timer_of
-from tests.cast import Person, events_of, seat_person
+from tests.alerting.scene import page_in
+from tests.cast import Person, events_of
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECOND = timedelta(seconds=1)
 
 
 def test_while_everything_moves_nobody_is_disturbed_and_the_heart_beats(
@@ -84,7 +87,7 @@ def test_an_alarm_sounds_once_an_hour_for_each_kind(
 
 def test_what_belongs_to_no_agency_is_told_once_an_hour_too(operator: tuple[Mailbox, Hook], now: datetime) -> None:
     mailbox, _ = operator
-    plant_silence(None, now - timedelta(minutes=5))  # type: ignore[arg-type]
+    plant_silent_workers(None, now - timedelta(minutes=5))
     auditor = Auditor()
     for minutes in (0, 59, 61):
         auditor.go_round(at=now + timedelta(minutes=minutes))
