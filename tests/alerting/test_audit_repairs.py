@@ -45,7 +45,7 @@ def waiting(handler: str) -> list[Job]:
 def test_a_page_that_lost_its_timer_gets_one_and_somebody_is_told(
     north: North, dee: Person, now: datetime, mailbox: Mailbox
 ) -> None:
-    policy_of(dee, [{"rota": str(rota_of(dee, at=now).pk)}], at=now)
+    policy_of(dee, [{"rota": rota_of(dee, at=now).pk}], at=now)
     page = page_in(north.agency.pk)
     lose_the_timer(page, now)
     assert found_now() == ["pages_without_timer"]
