@@ -42,6 +42,7 @@ class Brand(TenantRow):
     stage = models.CharField(
         max_length=8, choices=BrandStage.choices, default=BrandStage.ACTIVE, db_default=BrandStage.ACTIVE.value
     )
+    drill_of = TenantKey("self", null=True)  # a twin on which this brand's plan is tried out
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1, db_default=1)
