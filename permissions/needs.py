@@ -13,6 +13,8 @@ class Need(TextChoices):
     ACCOUNTS_CONNECT = "accounts.connect", "Connect a social account"
     AGENCY_CHANGE = "agency.change", "Change the agency's settings"
     AGENCY_READ = "agency.read", "See the agency"
+    APPROVALS_BYPASS = "approvals.bypass", "Bypass an approval, together with somebody else"
+    APPROVALS_COMMENT = "approvals.comment", "Write beside a request for approval"
     APPROVALS_DECIDE = "approvals.decide", "Approve or reject a text"
     APPROVALS_READ = "approvals.read", "See requests for approval"
     AUDIT_READ = "audit.read", "Read the audit trail"

@@ -31,7 +31,7 @@ READ = frozenset(
 )  # fmt: skip
 RESPOND = READ | {
     Need.INCIDENTS_NOTE, Need.PAGES_ACKNOWLEDGE, Need.PAUSES_START, Need.SIGNALS_REVIEW, Need.STATEMENTS_DRAFT,
-    Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE, Need.SILENCES_WRITE,
+    Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE, Need.SILENCES_WRITE, Need.APPROVALS_COMMENT,
 }  # fmt: skip
 MANAGE = RESPOND | {
     Need.MESSAGES_WRITE, Need.POSTS_RELEASE, Need.POSTS_SCHEDULE, Need.SOURCES_WRITE, Need.MENTIONS_INGEST,
@@ -40,7 +40,7 @@ MANAGE = RESPOND | {
 LEAD = MANAGE | {
     Need.ACCOUNTS_CONNECT, Need.AUDIT_READ, Need.INCIDENTS_CLOSE, Need.INCIDENTS_CONTAIN, Need.INCIDENTS_RESOLVE,
     Need.INCIDENTS_REVIEW, Need.INCIDENTS_STAND_DOWN, Need.INCIDENTS_STEER, Need.PAUSES_LIFT, Need.PLANS_PUBLISH,
-    Need.POSTS_TAKE_DOWN, Need.REPORTS_SHARE, Need.ROTAS_WRITE,
+    Need.POSTS_TAKE_DOWN, Need.REPORTS_SHARE, Need.ROTAS_WRITE, Need.APPROVALS_BYPASS,
 }  # fmt: skip
 ADMIN = LEAD | {
     Need.ACCESS_EXPLAIN, Need.ACCESS_REVIEW, Need.BRANDS_CHANGE, Need.BRANDS_CREATE, Need.DENIALS_WRITE,
@@ -64,7 +64,12 @@ ROLES: dict[str, Role] = {
         Role("responder", "Responder", "staff", frozenset(RESPOND)),
         Role("analyst", "Analyst", "staff", READ | {Need.AUDIT_READ}),
         Role("integration", "Integration", "staff", frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
-        Role("client_approver", "Client approver", "client", CLIENT_VIEW | {Need.APPROVALS_DECIDE, Need.PAUSES_START}),
+        Role(
+            "client_approver",
+            "Client approver",
+            "client",
+            CLIENT_VIEW | {Need.APPROVALS_COMMENT, Need.APPROVALS_DECIDE, Need.PAUSES_START},
+        ),
         Role("client_viewer", "Client viewer", "client", CLIENT_VIEW),
     )
 }
