@@ -179,7 +179,16 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "silence.ended": facts(reason=WORD, swallowed=COUNT),
     "alarm.raised": facts(check=WORD, count=COUNT),
     # readiness
-    "plan.published": facts(name=WORD, number=COUNT),
+    "plan.created": facts(name=WORD, template_id=maybe(ID)),
+    "plan.changed": facts(fields=WORDS),
+    "plan.drafted": facts(draft_id=ID, base=COUNT, reason=LINE),
+    "plan.submitted": facts(draft_id=ID, approval_id=ID),
+    "plan.draft_sent_back": facts(draft_id=ID, approval_id=ID),
+    "plan.draft_discarded": facts(draft_id=ID),
+    "plan.published": facts(name=WORD, number=COUNT, approval_id=maybe(ID)),
+    "plan.reviewed": facts(number=COUNT, due_at=INSTANT, note=LINE),
+    "plan.went_stale": facts(number=COUNT, due_at=INSTANT),
+    "plan_template.published": facts(name=WORD, number=COUNT),
     "message.added": facts(title=WORD, kind=WORD, digest=DIGEST),
     "message.approved": facts(digest=DIGEST, expires_at=INSTANT),
     # publishing

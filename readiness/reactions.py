@@ -1,4 +1,4 @@
-"""When people have agreed to a message, it is ready for the fast lane."""
+"""What people have agreed to takes effect: a message is ready for the fast lane, a plan is in force."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from core.actor import Actor
 from ledger.models import Event
 from ledger.subscriptions import on
-from readiness.actions import ABOUT_MESSAGE, approve_message
+from readiness.actions import ABOUT_DRAFT, ABOUT_MESSAGE, approve_message, publish_draft, send_draft_back
 
 
 @on("approval.granted", reaction="readiness.approve_message")
@@ -18,5 +18,27 @@ def message_was_agreed_to(event: Event, at: datetime) -> None:
             message_id=UUID(event.facts["about_id"]),
             approval_id=event.subject_id,
             by=Actor.rule("readiness.approve_message"),
+            at=at,
+        )
+
+
+@on("approval.granted", reaction="readiness.publish_plan")
+def plan_was_signed_off(event: Event, at: datetime) -> None:
+    if event.facts["about_kind"] == ABOUT_DRAFT:
+        publish_draft(
+            draft_id=UUID(event.facts["about_id"]),
+            approval_id=event.subject_id,
+            by=Actor.rule("readiness.publish_plan"),
+            at=at,
+        )
+
+
+@on("approval.rejected", "approval.voided", reaction="readiness.send_plan_back")
+def plan_was_not_signed_off(event: Event, at: datetime) -> None:
+    if event.facts["about_kind"] == ABOUT_DRAFT:
+        send_draft_back(
+            draft_id=UUID(event.facts["about_id"]),
+            approval_id=event.subject_id,
+            by=Actor.rule("readiness.send_plan_back"),
             at=at,
         )

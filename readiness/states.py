@@ -14,6 +14,7 @@ class ClockKind(TextChoices):
     ACKNOWLEDGE = "acknowledge", "Acknowledge"
     FIRST_WORDS = "first_words", "First public words"
     UPDATE = "update", "Next update"
+    INTERNAL_UPDATE = "internal_update", "Next internal update"
 
 
 class FactType(TextChoices):

@@ -25,6 +25,7 @@ STAGES = [
     {"name": "Crisis lead", "role": "crisis_lead", "side": "staff", "quorum": 1},
     {"name": "Client", "role": "client_approver", "side": "client", "quorum": 1},
 ]
+SIGN_OFF = [{"name": "Owner", "role": "owner", "side": "staff", "quorum": 1}]
 PLAN = {
     "crisis_kinds": ["insensitive_post", "product_failure", "misinformation"],
     "duties": [
@@ -138,14 +139,20 @@ def _go_on_call(scene: Scene) -> None:
 
 
 def _make_plan(scene: Scene) -> None:
-    with scene.teller.step("Leo publishes Lumen's crisis plan") as told:
-        plan = scene.who("leo").post(
+    with scene.teller.step("Leo drafts Lumen's crisis plan, and Ana signs it off") as told:
+        draft = scene.who("leo").post(
             "plans",
             {
                 "brand": scene.brand,
                 "name": "Lumen in trouble",
                 "body": {**PLAN, "alert": {"escalation_policy": scene.policy}},
             },
+        )
+        path = f"plan-drafts/{draft['id']}"
+        approval = scene.who("leo").post_seen(f"{path}/submit", {"stages": SIGN_OFF}, seen=path)["approval"]
+        approve(scene, "ana", approval)
+        plan = scene.who("leo").until(
+            lambda api: next((one for one in api.get("plans")["items"] if one["number"]), None), what="The plan"
         )
         told.append(f"version {plan['number']}")
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.cast import Answer, Person
 from tests.conftest import North
+from tests.incidents.stage import settle
 
 STAGES = [
     {"name": "lead", "role": "crisis_lead", "side": "staff", "quorum": 1},
@@ -22,6 +24,28 @@ BODY: dict[str, Any] = {
     "alert": {"escalation_policy": None},
 }
 WORDS = "We have seen what happened and are looking into it."
+
+
+def submit(person: Person, draft: Answer, **more: Any) -> Answer:
+    """Ask for a sign-off of the draft as it stands."""
+    path = f"plan-drafts/{draft.body['id']}"
+    return person.post(f"{path}/submit", more, If_Match=person.get(path).etag)
+
+
+def decide(person: Person, verdict: str, asked: Answer) -> Answer:
+    path = f"approvals/{asked.body['approval']}"
+    return person.post(f"{path}/{verdict}", {"comment": "Read."}, If_Match=person.get(path).etag)
+
+
+def published(author: Person, other: Person, plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan that has been drafted, signed off, and is in force."""
+    draft = author.post("plans", plan)
+    assert draft.status == 201, draft.body
+    answer = decide(other, "approve", submit(author, draft))
+    assert answer.status == 200, answer.body
+    settle()
+    found: dict[str, Any] = author.get(f"plans/{draft.body['plan']}/in-force").body
+    return found
 
 
 @pytest.fixture

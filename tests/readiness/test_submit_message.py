@@ -19,7 +19,7 @@ from readiness.models import Message
 from readiness.queries import preapproved
 from tests.cast import Person, events_of, run_due_jobs, seat_person, walled
 from tests.conftest import North
-from tests.readiness.conftest import STAGES, WORDS
+from tests.readiness.conftest import STAGES, WORDS, published
 
 pytestmark = pytest.mark.django_db
 # Postgres says what is due, by the instant a transaction began: jobs run only in tests that commit.
@@ -56,9 +56,9 @@ def in_month(now: datetime) -> str:
 
 
 @pytest.fixture
-def message(bo: Person, lea: Person, new_plan: Body, new_message: Body) -> Body:
+def message(ana: Person, bo: Person, lea: Person, new_plan: Body, new_message: Body) -> Body:
     """A holding statement in the library, and a plan that says who approves."""
-    assert lea.post("plans", new_plan).status == 201
+    published(lea, ana, new_plan)
     answer = bo.post("messages", new_message)
     assert answer.status == 201, answer.body
     added: Body = answer.body
