@@ -36,27 +36,30 @@ from tenants.models import Agency, Invitation
 
 log = structlog.get_logger(__name__)
 
+# Timers write to Postgres in one short transaction. When a worker dies, another takes them up after so many seconds.
+TIMER_LEASE = 6
+
 ESCALATION = Actor.rule("escalation")
 REACHING = Actor.rule("reaching people")
 SILENCES = Actor.rule("silences")
 
 
-@job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+@job("alerting.climb_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=TIMER_LEASE)
 def climb(run: Run) -> None:
     climb_page(page_id=UUID(run.args["page_id"]), step=run.args["step"], by=ESCALATION, at=run.at)
 
 
-@job("alerting.unsnooze_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+@job("alerting.unsnooze_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=TIMER_LEASE)
 def unsnooze(run: Run) -> None:
     unsnooze_page(page_id=UUID(run.args["page_id"]), by=ESCALATION, at=run.at)
 
 
-@job("alerting.lapse_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+@job("alerting.lapse_page", queue="alerts", semantics="at_least_once", max_attempts=20, lease=TIMER_LEASE)
 def lapse(run: Run) -> None:
     lapse_page(page_id=UUID(run.args["page_id"]), by=ESCALATION, at=run.at)
 
 
-@job("alerting.lapse_hand_over", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+@job("alerting.lapse_hand_over", queue="alerts", semantics="at_least_once", max_attempts=20, lease=TIMER_LEASE)
 def lapse_offer(run: Run) -> None:
     lapse_hand_over(hand_over_id=UUID(run.args["hand_over_id"]), by=ESCALATION, at=run.at)
 

@@ -27,6 +27,7 @@ from crisisapi.embedded.processes import end, spawn, wait_until
 from crisisapi.service_urls import ROOT
 
 STARTS_WITHIN_S = 90.0
+NO_CONTENT = 204
 QUIET = "--without-gossip --without-mingle --without-heartbeat --loglevel INFO"
 
 
@@ -55,11 +56,11 @@ def receiver() -> Iterator[Receiver]:
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             name = self.path.strip("/")
             tempers = received.tempers.get(name, [])
-            temper = tempers.pop(0) if tempers else (204, {})
+            temper = tempers.pop(0) if tempers else (NO_CONTENT, {})
             # A code is no message about a page; what is refused has not reached anybody.
-            if said["kind"] == "page" and (temper == "hang" or temper[0] == 204):
+            if said["kind"] == "page" and (isinstance(temper, str) or temper[0] == NO_CONTENT):
                 received.came.append((name, said["notification_id"], time()))
-            if temper == "hang":
+            if isinstance(temper, str):
                 received.over.wait(60)
                 return
             status, headers = temper
