@@ -10,6 +10,8 @@ from core.actor import Actor
 from ledger.models import Event
 from ledger.subscriptions import on
 
+NOT_SAID = 3  # how grave an approval is taken to be whose asker did not say
+
 
 @on("invitation.sent", reaction="alerting.post_invitation", queue="alerts")
 def post_invitation(event: Event, at: datetime) -> None:
@@ -43,4 +45,19 @@ def page_about_goodbye(event: Event, at: datetime) -> None:
     raise_page(
         brand_id=None, cause_kind="permissions.revocation", cause_id=event.subject_id, severity=2, headline=headline,
         by=Actor.rule("revocation"), at=at,
+    )  # fmt: skip
+
+
+@on("approval.overdue", reaction="alerting.page_about_approval", queue="alerts")
+def page_about_approval(event: Event, at: datetime) -> None:
+    """People were asked and have not answered in time: one page a request, whichever of its steps is late."""
+    headline = {
+        "deputise": "An approval is late: the deputies may decide now.",
+        "escalate": "An approval is late, and nobody else has been asked.",
+        "reject": "An approval was refused because nobody decided in time.",
+    }[event.facts["on_deadline"]]
+    raise_page(
+        brand_id=event.brand_id, cause_kind="approvals.approval", cause_id=event.subject_id,
+        severity=event.facts["severity"] or NOT_SAID, headline=headline, incident_id=event.incident_id,
+        by=Actor.rule("approval deadlines"), at=at,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What machines do for approvals: write the letter that carries a link."""
+"""What machines do for approvals: keep the deadlines of steps, write the letter that carries a link."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from uuid import UUID
 
 from django.conf import settings
 
+from approvals.actions.deadlines import meet_deadline
 from approvals.actions.links import forget_link_token
+from approvals.actions.steps import DEADLINE
 from approvals.models import DecisionLink
+from core.actor import Actor
 from core.letters import Desk, Letter, register_letters
+from jobs.handlers import Run, job
 
+DEADLINES = Actor.rule("approval deadlines")
 LINK_LETTER = "approvals.decision_link"
+
+
+@job(DEADLINE, queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def keep_deadline(run: Run) -> None:
+    meet_deadline(approval_id=UUID(run.args["approval_id"]), place=run.args["place"], by=DEADLINES, at=run.at)
 
 
 def write_link_letter(link_id: UUID, at: datetime) -> Letter | None:

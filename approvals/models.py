@@ -234,6 +234,15 @@ class Comment(TenantRow):
             pgtrigger.Protect(name="comments_are_never_changed", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
+    # Where the ledger tells of it: the client reads the incident's timeline, and not even that staff have talked.
+    @property
+    def brand_id(self) -> UUID:
+        return UUID(str(self.approval.brand_id))
+
+    @property
+    def incident_id(self) -> UUID | None:
+        return self.approval.incident_id if self.shared_with_client else None
+
 
 class Bypass(TenantRow):
     """Two people take it upon themselves, within minutes, that words go out which the process has not agreed to."""

@@ -14,6 +14,7 @@ CLOCKS = {
     "first_words": "first public words",
     "update": "next update",
 }
+VERDICTS = {"approve": "approved", "reject": "rejected", "changes": "asked for changes"}
 # What an event says beyond its name. A name that is missing here is told by the name alone.
 TOLD: dict[str, Callable[[Facts], str]] = {
     "incident.opened": lambda f: f"Incident {f['reference']} opened, severity {f['severity']}",
@@ -41,8 +42,14 @@ TOLD: dict[str, Callable[[Facts], str]] = {
     "statement.published": lambda _: "Statement published",
     "statement.withdrawn": lambda f: _with("Statement withdrawn", f["reason"]),
     "approval.requested": lambda f: f"Approval asked of: {', '.join(f['stages'])}",
-    "approval.decided": lambda f: f"{f['stage']}: {'approved' if f['verdict'] == 'approve' else 'rejected'}",
+    "approval.voices_carried": lambda f: f"Taken over from the words before: {', '.join(f['stages'])}",
+    "approval.decided": lambda f: f"{f['stage']}: {VERDICTS[f['verdict']]}",
+    "approval.overdue": lambda f: f"Approval overdue: {f['step']}",
+    "approval.bypass_begun": lambda f: _with("Bypass of the approval begun", f["reason"]),
+    "approval.bypassed": lambda f: _with("APPROVAL BYPASSED by two people", f["reason"]),
     "approval.granted": lambda _: "Approval complete",
+    "approval.rejected": lambda _: "Approval refused",
+    "approval.changes_requested": lambda _: "Changes asked for",
     "approval.voided": lambda f: _with("Approval void", f["reason"]),
     "pause.started": lambda f: _with("Scheduled posts paused", f["reason"]),
     "pause.became_effective": lambda _: "Pause effective: nothing scheduled can go out",

@@ -124,11 +124,25 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "key.exposed": facts(prefix=WORD, where=WORD),
     # approvals
     "approval.requested": facts(about_kind=WORD, about_id=ID, digest=DIGEST, stages=WORDS),
-    # `link_id`: by which link the person came, null when they had signed in.
-    "approval.decided": facts(about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST, link_id=maybe(ID)),
+    "approval.voices_carried": facts(about_id=ID, approval_id=ID, stages=WORDS, seats=IDS),
+    # `link_id`: by which link the person came, null when they had signed in. `on_behalf_of`: for whom they spoke.
+    "approval.decided": facts(
+        about_id=ID, stage=WORD, verdict=WORD, digest=DIGEST, link_id=maybe(ID), on_behalf_of=maybe(ID)
+    ),
+    "approval.overdue": facts(step=WORD, on_deadline=WORD, severity=maybe(SEVERITY)),
+    "approval.bypass_begun": facts(about_kind=WORD, about_id=ID, digest=DIGEST, reason=LINE, lapses_at=INSTANT),
+    "approval.bypassed": facts(
+        about_kind=WORD, about_id=ID, digest=DIGEST, reason=LINE, first_seat_id=ID, second_seat_id=ID
+    ),
+    "approval.commented": facts(approval_id=ID, shared_with_client=FLAG),
+    # Why somebody is away is theirs, and stays out of the trail.
+    "delegation.created": facts(seat_id=ID, deputy_id=ID, starts_at=INSTANT, ends_at=INSTANT),
+    "delegation.ended": facts(seat_id=ID, deputy_id=ID),
+    "delegation.handed_over": facts(seat_id=ID, deputy_id=ID),
     "approval.link_sent": facts(link_id=ID, seat_id=ID, expires_at=INSTANT),
     "approval.granted": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
     "approval.rejected": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
+    "approval.changes_requested": facts(about_kind=WORD, about_id=ID, digest=DIGEST),
     "approval.voided": facts(about_kind=WORD, about_id=ID, digest=DIGEST, reason=LINE),
     "approval.spent": facts(about_kind=WORD, about_id=ID, digest=DIGEST, spent_on=ID),
     # alerting

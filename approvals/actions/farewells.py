@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from approvals.actions.links import void_links_of
-from approvals.models import Approval, Decision, DecisionLink
+from approvals.models import Approval, AskedStep, Decision, DecisionLink
 from approvals.states import ApprovalStage
 from core.actor import Actor
 from permissions.gate import Caller
@@ -43,24 +43,39 @@ def try_links(seat_id: UUID, at: datetime) -> Tried:
 
 
 def _only_they_can_decide(seat_id: UUID, at: datetime) -> Iterator[Approval]:
-    """Requests whose present stage would have nobody left who holds its role, wrote none of it, and was not heard."""
+    """Requests with an open step that nobody else could complete: who holds its role, or one of its hats, wrote none
+    of it, and was not heard.
+    """
     roles = set(Grant.objects.all().counting(at).filter(seat_id=seat_id, incident=None).values_list("role", flat=True))
-    if not roles:
+    theirs = Q(roles__overlap=sorted(roles)) | Q(deputy_seat_ids__contains=[seat_id])
+    pending = Q(approval__expires_at=None) | Q(approval__expires_at__gt=at)
+    rows: list[AskedStep] = list(
+        AskedStep.objects.filter(theirs, pending, closed_at=None, approval__stage=ApprovalStage.PENDING)
+        .select_related("approval")
+        .order_by("approval_id", "place")
+    )
+    if not rows:
         return
-    pending = Approval.objects.filter(Q(expires_at=None) | Q(expires_at__gt=at), stage=ApprovalStage.PENDING)
-    mine = [one for one in pending.order_by("pk") if one.stages[one.stage_index]["role"] in roles]
-    heard: dict[UUID, set[UUID]] = {}
-    for approval, voice in Decision.objects.filter(approval__in=mine).values_list("approval_id", "seat_id"):
-        heard.setdefault(approval, set()).add(voice)
-    asked = {(one.stages[one.stage_index]["role"], one.brand_id) for one in mine}
-    holders = {ground: set(seats_with_role(role=ground[0], brand_id=ground[1], at=at)) for ground in asked}
-    everybody = {seat for held in holders.values() for seat in held}
-    sides = dict(Seat.objects.all().active().filter(pk__in=everybody).values_list("pk", "side"))
-    for one in mine:
-        step = one.stages[one.stage_index]
-        able = {seat for seat in holders[step["role"], one.brand_id] if sides.get(seat) == step["side"]}
-        able -= {*one.author_seat_ids, *heard.get(one.pk, ())}
-        if able == {seat_id}:
+    heard: dict[UUID, set[UUID | None]] = {}
+    said = Decision.objects.filter(approval__in=[row.approval_id for row in rows])
+    for approval, *voices in said.values_list("approval_id", "seat_id", "on_behalf_of_id"):
+        heard.setdefault(approval, set()).update(voices)
+    grounds = {(role, row.approval.brand_id) for row in rows for role in row.roles}
+    holders = {ground: set(seats_with_role(role=ground[0], brand_id=ground[1], at=at)) for ground in grounds}
+    named = {seat for row in rows for seat in row.deputy_seat_ids}
+    everybody = named.union(*holders.values())
+    in_office = set(Seat.objects.all().active().filter(pk__in=everybody).values_list("pk", flat=True))
+    told: set[UUID] = set()
+    for row in rows:
+        one = row.approval
+        silent = {*one.author_seat_ids, *heard.get(one.pk, ())}
+        able = {role: (holders[role, one.brand_id] & in_office) - silent for role in row.roles}
+        deputies = (set(row.deputy_seat_ids) & in_office) - silent
+        anybody = deputies.union(*able.values())
+        # After a deputising deadline anybody who is let in may wear a hat.
+        hats = [] if row.deputised_at else one.stages[row.place].get("hats", [])
+        if one.pk not in told and any(pool == {seat_id} for pool in (anybody, *(able[hat] for hat in hats))):
+            told.add(one.pk)
             yield one
 
 

@@ -48,7 +48,7 @@ def send_decision_link(*, approval_id: UUID, seat_id: UUID, lasts: timedelta, by
     seat: Seat = Seat.objects.locked(seat_id)
     approval: Approval = Approval.objects.locked(approval_id)
     APPROVAL_LIFECYCLE.step(Verdict.APPROVE, from_=approval.stage)
-    step = approval.stages[approval.stage_index]
+    step = approval.stages[approval.stage_index]  # the first that is open
     if seat.stage != SeatStage.ACTIVE or seat.side != "client" or not can_decide(approval, caller_for(seat, at=at)):
         raise SeatCannotDecide(stage=step["name"], role=step["role"], side=step["side"])
     void_links(Q(approval_id=approval.pk, seat_id=seat.pk), at=at)

@@ -1,5 +1,5 @@
 """Approvals over HTTP."""
 
-from approvals.api import approvals
+from approvals.api import approvals, delegations
 
-routes = [*approvals.routes]
+routes = [*approvals.routes, *delegations.routes]

@@ -6,6 +6,7 @@ whoever can forge the request has the link, and whoever has the link needs no fo
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -35,12 +36,14 @@ from permissions.gate import Caller
 from tenants.models import Agency, SocialAccount
 from tenants.sign_in import CookieAuthentication, SessionTokenAuthentication
 
+SHOWN = frozenset({"format", "brand", "language", "deliveries"})  # of a payload, in places of their own
 LARGEST_FORM = 32 * 1024
 ASKS_A_MINUTE = 60
 # Said on the page where a program reads the problem's detail.
 PAGE_WORDS = {
     "link_dead": ("This link opens nothing", "It was used, is over, or the text was changed. Ask for a new one."),
     "digest_differs": ("The text is another one", "You decided on something else than is asked: open the link again."),
+    "invalid": ("One thing is missing", "Say yes or no, or what should be changed; then send it again."),
     "step_up_required": (
         "Sign in first",
         "This concerns a grave matter: sign in, confirm that it is you, and open the link again in this browser.",
@@ -96,10 +99,18 @@ class BesideTheLink(BaseAuthentication):
         return None
 
 
+class AskedMedium(serializers.Serializer[Any]):
+    sha256 = serializers.CharField()
+    type = serializers.CharField()
+    alt = serializers.CharField(help_text="What is to be seen, in words.")
+
+
 class AskedDelivery(serializers.Serializer[Any]):
     network = serializers.CharField()
     handle = serializers.CharField()
+    language = serializers.CharField()
     text = serializers.CharField()
+    media = AskedMedium(many=True)
 
 
 class AskedView(serializers.Serializer[Any]):
@@ -108,8 +119,10 @@ class AskedView(serializers.Serializer[Any]):
     agency = serializers.CharField()
     brand = serializers.CharField()
     stage = serializers.CharField(help_text="Which stage of the approval waits for this voice.")
-    language = serializers.CharField()
     deliveries = AskedDelivery(many=True)
+    further = serializers.CharField(
+        help_text="What else is agreed to, as JSON: a template's slots, or what is no list of deliveries. May be empty."
+    )
     digest = serializers.CharField(help_text="Name it when you decide: it binds your voice to this text.")
     needs_step_up = serializers.BooleanField()
     expires_at = serializers.DateTimeField(help_text="Until when the link is good.")
@@ -189,24 +202,27 @@ def _wants_page(request: Request) -> bool:
 
 def _asked(found: OpenLink) -> dict[str, Any]:
     approval: Approval = found.approval
-    wanted = approval.payload["deliveries"]
+    wanted = approval.payload.get("deliveries", [])
     accounts = {
         str(account.pk): account
         for account in SocialAccount.objects.filter(pk__in=[delivery["account"] for delivery in wanted])
     }
+    further = {name: value for name, value in approval.payload.items() if name not in SHOWN}
     return {
         "agency": approval.brand.agency.name,
         "brand": approval.brand.name,
-        "stage": approval.stages[approval.stage_index]["name"],
-        "language": approval.payload["language"],
+        "stage": approval.stages[found.place]["name"],
         "deliveries": [
             {
                 "network": accounts[delivery["account"]].network,
                 "handle": accounts[delivery["account"]].handle,
+                "language": delivery.get("language") or approval.payload.get("language", ""),
                 "text": delivery["text"],
+                "media": delivery.get("media", []),
             }
             for delivery in wanted
         ],
+        "further": json.dumps(further, indent=2, ensure_ascii=False, sort_keys=True) if further else "",
         "digest": found.link.digest,
         "needs_step_up": approval.needs_step_up,
         "expires_at": found.link.expires_at,

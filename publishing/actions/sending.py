@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
-from approvals.models import Decision
+from approvals.queries import stands_on
 from connectors.network import NeverSent, OutcomeUnknown, Outgoing, Receipt, network
 from core.actor import Actor
 from core.failpoints import failpoint
@@ -171,9 +171,8 @@ def _stand_still(post: Post) -> None:
 
     Seats, then the key, the approval, and then the post: the order in which revoking and deciding lock them.
     """
-    voices = Decision.objects.filter(approval_id=post.approval_id).values_list("seat_id", flat=True)
     with connection.cursor() as cursor:
-        cursor.execute(SHARE_SEATS, [sorted({post.author_seat_id, *voices})])
+        cursor.execute(SHARE_SEATS, [sorted({post.author_seat_id, *stands_on(post.approval_id)})])
         cursor.execute(SHARE_KEY, [post.author_key_id])
         cursor.execute(SHARE_APPROVAL, [post.approval_id])
 

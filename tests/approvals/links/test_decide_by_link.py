@@ -34,8 +34,8 @@ def test_it_shows_exactly_what_will_be_sent(cy: Person, for_the_client: Approval
         "agency": "Agency North",
         "brand": "Aurora",
         "stage": "client",
-        "language": "en",
-        "deliveries": [{"network": "sandbox", "handle": "@aurora", "text": TEXT}],
+        "deliveries": [{"network": "sandbox", "handle": "@aurora", "language": "en", "text": TEXT, "media": []}],
+        "further": "",
         "digest": for_the_client.digest,
         "needs_step_up": False,
     }
