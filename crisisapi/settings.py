@@ -41,6 +41,8 @@ SEALING_KEYS = (
     if "SEALING_KEYS" in os.environ
     else {"dev": secret("SEALING_KEYS")}
 )
+# Base64 of 32 bytes: what proofs of approvals are signed with (Ed25519).
+PROOF_SIGNING_KEY = secret("PROOF_SIGNING_KEY")
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1],testserver")
 CSRF_FAILURE_VIEW = "core.http.problems.csrf_failure"
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
@@ -17,7 +18,9 @@ from approvals.actions import add_comment, bypass_approval, decide_approval, sen
 from approvals.models import Approval, AskedStep, Bypass, Comment, Decision, DecisionLink
 from approvals.payload import PARTS
 from approvals.process import LONGEST_NAME, ON_DEADLINE
+from approvals.proofs import signed
 from approvals.queries import waiting_for
+from approvals.queries.proof import claim_of
 from approvals.states import ApprovalStage, Verdict
 from core.http.preconditions import require_match
 from core.http.shapes import Shape
@@ -126,6 +129,29 @@ class CommentView(serializers.ModelSerializer[Comment]):
         fields = ["id", "approval", "author_seat", "text", "shared_with_client", "at"]
 
 
+class ProofView(serializers.Serializer[Any]):
+    """Everything that the claim rests on, in one file; `manage.py verify_proof` checks it without us."""
+
+    format = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    agency = serializers.DictField()
+    brand = serializers.DictField()
+    approval = serializers.DictField()
+    flaw = serializers.CharField(allow_null=True, help_text="Why nothing may go out on it now; null when it may.")
+    payload = serializers.DictField(help_text="Exactly what was agreed to.")
+    steps = StepView(many=True)
+    people = serializers.DictField(help_text="Names by seat.")
+    decisions = serializers.ListField(child=serializers.DictField())
+    delegations = serializers.ListField(child=serializers.DictField())
+    bypass = serializers.DictField(allow_null=True)
+    sources = serializers.ListField(
+        child=serializers.DictField(), help_text="Earlier requests whose voices were taken over."
+    )
+    events = serializers.ListField(child=serializers.DictField(), help_text="Of the ledger, with their hashes.")
+    public_key = serializers.CharField()
+    signature = serializers.CharField(help_text="Ed25519 over the canonical JSON of everything else.")
+
+
 class Wanted(Shape):
     """What a list can be narrowed to."""
 
@@ -191,6 +217,7 @@ class Approvals(ReadViews):
         "comments": Need.APPROVALS_READ,
         "add_comment": Need.APPROVALS_COMMENT,
         "links": Need.STATEMENTS_DRAFT,
+        "proof": Need.APPROVALS_READ,
     }
     serializer_class = ApprovalView
 
@@ -270,6 +297,13 @@ class Approvals(ReadViews):
             approval_id=approval.pk, seat_id=seat.pk, lasts=timedelta(minutes=wanted["minutes"]), **self.told
         )
         return Response(LinkView(link).data, status=codes.HTTP_201_CREATED)
+
+    @extend_schema(responses=ProofView)
+    @action(detail=True, methods=["get"])
+    def proof(self, _request: Request, **_: Any) -> Response:
+        """A signed file that proves who agreed to what, as it stands now, to anybody who trusts the key."""
+        approval = Approval.objects.select_related("brand__agency").get(pk=self.subject().pk)
+        return Response(signed(claim_of(approval, at=self.now), seed=settings.PROOF_SIGNING_KEY))
 
     def _decide(self, verdict: Verdict, shape: type[Voice] = Voice) -> Response:
         approval: Approval = self.subject()
