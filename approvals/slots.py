@@ -16,7 +16,7 @@ MOST_SLOTS = 20
 LONGEST_VALUE = 280
 SLOT = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 # A match tries at most so many readings of a text; what is more ambiguous than that is not covered.
-MOST_READINGS = 50_000
+MOST_READINGS = 20_000
 
 _NUMBER = re.compile(r"[+\u2212-]?\d{1,3}(?:[ \u00a0\u202f.,']?\d{1,3}){0,8}(?:[.,]\d{1,6})?(?: ?%)?")
 _DATE = re.compile(

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from approvals.actions import request_approval
-from approvals.models import Approval
+from approvals.models import Approval, AskedStep
 from approvals.payload import deliveries_payload
 from tests.cast import Person, walled
 from tests.conftest import North
@@ -37,20 +37,25 @@ def ask(north: North, bo: Person, now: datetime) -> Asking:
         authors: list[UUID] | None = None,
         expires_at: datetime | None = None,
         about_id: UUID | None = None,
+        payload: dict[str, Any] | None = None,
+        at: datetime | None = None,
+        **more: Any,
     ) -> Approval:
         with walled(north.agency):
             return request_approval(
                 brand_id=north.aurora.pk,
                 about_kind="tests.text",
                 about_id=about_id or uuid4(),
-                payload=deliveries_payload(
+                payload=payload
+                or deliveries_payload(
                     brand_id=north.aurora.pk, language="en", deliveries=[(north.aurora_account.pk, text)]
                 ),
                 stages=stages or [LEAD, CLIENT],
                 author_seat_ids=[bo.seat.pk] if authors is None else authors,
                 expires_at=expires_at,
                 by=bo.actor,
-                at=now,
+                at=at or now,
+                **more,
             )
 
     return request
@@ -68,5 +73,17 @@ def reread(north: North) -> Callable[[Approval], Approval]:
     return read
 
 
-def say(person: Person, verdict: str, approval: Approval, comment: str = "") -> Any:
-    return person.post(f"approvals/{approval.pk}/{verdict}", {"comment": comment}, If_Match=quoted(approval.digest))
+def say(person: Person, verdict: str, approval: Approval, comment: str = "", **more: Any) -> Any:
+    return person.post(
+        f"approvals/{approval.pk}/{verdict}", {"comment": comment} | more, If_Match=quoted(approval.digest)
+    )
+
+
+def steps_of(approval: Approval) -> dict[int, AskedStep]:
+    """The steps that were asked, by their places."""
+    with walled(approval.agency):
+        return {row.place: row for row in AskedStep.objects.filter(approval_id=approval.pk)}
+
+
+def asked_now(approval: Approval) -> list[int]:
+    return sorted(place for place, row in steps_of(approval).items() if row.closed_at is None)
