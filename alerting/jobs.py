@@ -19,12 +19,15 @@ from alerting.actions import (
     note_unreachable,
     remind_of_silence,
     start_silence,
+    tell_swap_past_due,
     unsnooze_page,
 )
 from alerting.actions.silences import HALF_TIME_LETTER, OVER_LETTER
+from alerting.actions.swaps import PAST_DUE, PAST_DUE_LETTER
 from alerting.models import Channel, ContactMethod, Notification
 from alerting.queries import Parcel, code_for, parcel_for, test_for
 from alerting.queries.silence_letters import half_time_letter, letter_posted, over_letter
+from alerting.queries.swap_letters import past_due_letter
 from alerting.transports import Message, TransportError, deliver
 from core.actor import Actor
 from core.failpoints import failpoint
@@ -41,6 +44,7 @@ TIMER_LEASE = 6
 
 ESCALATION = Actor.rule("escalation")
 REACHING = Actor.rule("reaching people")
+ROTAS = Actor.rule("rotas")
 SILENCES = Actor.rule("silences")
 
 
@@ -150,6 +154,11 @@ def _went_out(parcel: Parcel | None, run: Run) -> bool:
     return True
 
 
+@job(PAST_DUE, queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
+def swap_past_due(run: Run) -> None:
+    tell_swap_past_due(swap_id=UUID(run.args["swap_id"]), by=ROTAS, at=run.at)
+
+
 @job("alerting.start_silence", queue="alerts", semantics="at_least_once", max_attempts=20, lease=30)
 def start(run: Run) -> None:
     start_silence(silence_id=UUID(run.args["silence_id"]), by=SILENCES, at=run.at)
@@ -167,6 +176,7 @@ def end(run: Run) -> None:
 
 register_letters(HALF_TIME_LETTER, Desk(write=half_time_letter, posted=letter_posted))
 register_letters(OVER_LETTER, Desk(write=over_letter, posted=letter_posted))
+register_letters(PAST_DUE_LETTER, Desk(write=past_due_letter, posted=letter_posted))
 
 
 @job(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from alerting.api import channels, contacts, pages, policies, rotas, rules, silences
+from alerting.api import channels, contacts, pages, policies, rotas, rules, silences, swaps
 
 routes = [
     *rotas.routes,
+    *swaps.routes,
     *policies.routes,
     *contacts.routes,
     *rules.routes,

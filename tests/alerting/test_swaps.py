@@ -1,0 +1,207 @@
+"""Turns that are offered and taken, and people who are away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+
+from alerting.actions import take_swap
+from alerting.models import Absence, Rota, ShiftSwap
+from alerting.queries import on_call
+from core.refusals import Refusal
+from core.wall import inside
+from jobs.models import Job
+from tests.alerting.conftest import Mailbox
+from tests.alerting.scene import home_of, rota_of
+from tests.cast import Answer, Person, events_of, run_due_jobs, seat_person, walled
+from tests.conftest import North
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ivy(north: North, now: datetime) -> Person:
+    return seat_person(north.agency, "ivy", "responder", at=now)
+
+
+@pytest.fixture
+def rota(dee: Person, ivy: Person, now: datetime) -> Rota:
+    """Dee has today, Ivy tomorrow, Dee the day after."""
+    return rota_of(dee, ivy, at=now)
+
+
+def offer(person: Person, rota: Rota, since: datetime, until: datetime, **more: object) -> Answer:
+    body = {"rota": str(rota.pk), "starts_at": since.isoformat(), "ends_at": until.isoformat(), **more}
+    return person.post("shift-swaps", body)
+
+
+def who_answers(rota: Rota, at: datetime) -> object:
+    with inside(home_of(rota)):
+        return on_call(rota, at)
+
+
+def swap_of(answer: Answer, rota: Rota) -> ShiftSwap:
+    with inside(home_of(rota)):
+        found: ShiftSwap = ShiftSwap.objects.get(pk=answer.body["id"])
+        return found
+
+
+def test_whoever_takes_a_turn_answers_for_it_and_for_nothing_else(
+    rota: Rota, dee: Person, ivy: Person, lea: Person, eve: Person, now: datetime
+) -> None:
+    made = offer(ivy, rota, now + DAY, now + 2 * DAY, note="A wedding.")
+    assert (made.status, made.body["state"], made.body["seat"]) == (201, "open", str(ivy.seat.pk)), made.body
+    noon = now + 1.5 * DAY
+    assert who_answers(rota, noon) == ivy.seat.pk, "until somebody takes it, she answers"
+    path = f"shift-swaps/{made.body['id']}"
+    assert ivy.post(f"{path}/take").status == 403
+    assert eve.post(f"/v1/agencies/north/{path}/take").status == 404
+    assert eve.post(f"{path}/take").status == 404
+    taken = lea.post(f"{path}/take")
+    assert (taken.body["state"], taken.body["taken_by"]) == ("taken", str(lea.seat.pk))
+    assert who_answers(rota, noon) == lea.seat.pk
+    assert who_answers(rota, now + 3.5 * DAY) == ivy.seat.pk
+    assert dee.post(f"{path}/take").code == "cannot_move"
+    shown = dee.get(f"rotas/{rota.pk}/on-call?at={noon.isoformat().replace('+', '%2B')}").body
+    assert (shown["why"], shown["source"]) == ("swap", made.body["id"])
+    assert [name for name, _, _ in events_of(swap_of(made, rota))] == ["swap.offered", "swap.taken"]
+    assert dee.get("shift-swaps?state=open").body["items"] == []
+
+
+def test_it_can_be_given_back_before_it_begins_and_cancelled(
+    rota: Rota, ivy: Person, dee: Person, lea: Person, bo: Person, now: datetime
+) -> None:
+    made = offer(ivy, rota, now + DAY, now + 2 * DAY)
+    path = f"shift-swaps/{made.body['id']}"
+    dee.post(f"{path}/take")
+    seen = dee.get(path).etag
+    assert bo.post(f"{path}/give-back", If_Match=seen).code == "not_allowed"
+    assert dee.post(f"{path}/give-back").status == 428
+    back = dee.post(f"{path}/give-back", If_Match=seen)
+    assert (back.body["state"], back.body["taken_by"]) == ("open", None)
+    assert [one["id"] for one in bo.get("shift-swaps?state=open").body["items"]] == [made.body["id"]]
+    assert bo.post(f"{path}/cancel", If_Match=back.etag).code == "not_allowed"
+    assert lea.post(f"{path}/cancel", If_Match=back.etag).body["state"] == "cancelled", "who writes rotas may"
+    assert dee.post(f"{path}/take").code == "cannot_move"
+
+
+def test_only_ones_own_turns_are_offered_and_only_ahead(
+    rota: Rota, dee: Person, ivy: Person, lea: Person, bo: Person, now: datetime
+) -> None:
+    assert offer(bo, rota, now + DAY, now + 2 * DAY).code == "nothing_to_swap"
+    assert offer(bo, rota, now + DAY, now + 2 * DAY, seat=str(ivy.seat.pk)).code == "not_allowed"
+    assert offer(lea, rota, now + DAY, now + 2 * DAY, seat=str(ivy.seat.pk)).status == 201
+    begun = offer(dee, rota, now - timedelta(hours=1), now + timedelta(hours=1))
+    assert begun.body["errors"][0] | {"detail": ""} == {"field": "starts_at", "code": "too_early", "detail": ""}
+    assert offer(dee, rota, now + 3 * DAY, now + 2 * DAY).body["errors"][0]["field"] == "ends_at"
+
+
+def test_an_offer_that_nobody_took_is_past_due_and_its_owner_hears_of_it(
+    rota: Rota, ivy: Person, dee: Person, mailbox: Mailbox, now: datetime
+) -> None:
+    made = offer(ivy, rota, now + DAY, now + 2 * DAY)
+    with inside(home_of(rota)):
+        ShiftSwap.objects.filter(pk=made.body["id"]).update(starts_at=now - timedelta(minutes=1))
+    path = f"shift-swaps/{made.body['id']}"
+    assert dee.get(path).body["state"] == "past_due", "the clock alone says so"
+    assert dee.post(f"{path}/take").code == "swap_past_due"
+    assert run_past_due(made)
+    run_due_jobs()
+    assert [address for address, _ in mailbox.mails] == [ivy.user.email]
+    assert "You answer for First line yourself" in mailbox.texts[0]
+    assert [name for name, _, _ in events_of(swap_of(made, rota))] == ["swap.offered", "swap.went_past_due"]
+
+
+def run_past_due(made: Answer) -> bool:
+    return bool(
+        Job.objects.filter(handler="alerting.swap_past_due", key=made.body["id"], state="READY").update(
+            due_at=datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+        )
+    )
+
+
+def test_who_goes_swaps_nothing_any_more(
+    rota: Rota, ana: Person, ivy: Person, dee: Person, lea: Person, now: datetime
+) -> None:
+    taken = offer(ivy, rota, now + DAY, now + 2 * DAY)
+    dee.post(f"shift-swaps/{taken.body['id']}/take")
+    offered = offer(dee, rota, now + 2 * DAY, now + 3 * DAY)
+    assert ana.post(f"seats/{dee.seat.pk}/revoke", {"reason": "left"}).status == 200
+    assert lea.get(f"shift-swaps/{taken.body['id']}").body["state"] == "open"
+    assert lea.get(f"shift-swaps/{offered.body['id']}").body["state"] == "cancelled"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_take_it_one_does(north: North, dee: Person, now: datetime) -> None:
+    takers = [seat_person(north.agency, f"t{number}", "responder", at=now) for number in range(6)]
+    rota = rota_of(dee, takers[0], at=now)
+    made = offer(dee, rota, now + 2 * DAY, now + 2.5 * DAY)
+    assert made.status == 201, made.body
+    barrier, said = Barrier(len(takers)), list[str]()
+
+    def take(person: Person) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait(timeout=20)
+            with walled(north.agency):
+                try:
+                    take_swap(swap_id=made.body["id"], by=person.actor, at=now)
+                    said.append("taken")
+                except Refusal as refused:
+                    said.append(refused.code)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=take, args=(person,)) for person in takers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert Counter(said) == {"taken": 1, "cannot_move": len(takers) - 1}
+
+
+def away(person: Person, since: datetime, until: datetime, **more: object) -> Answer:
+    return person.post("absences", {"starts_at": since.isoformat(), "ends_at": until.isoformat(), **more})
+
+
+def test_while_somebody_is_away_the_next_in_order_answers(
+    rota: Rota, dee: Person, ivy: Person, bo: Person, lea: Person, eve: Person, now: datetime
+) -> None:
+    made = away(ivy, now + DAY, now + 2 * DAY)
+    assert made.status == 201, made.body
+    noon = now + 1.5 * DAY
+    assert who_answers(rota, noon) == dee.seat.pk
+    again = away(ivy, now + 1.9 * DAY, now + 3 * DAY)
+    assert (again.code, again.body["facts"]) == ("already_away", {"absence_id": made.body["id"]})
+    assert away(bo, now, now + DAY, seat=str(dee.seat.pk)).code == "not_allowed"
+    assert away(lea, now + DAY, now + 2 * DAY, seat=str(dee.seat.pk)).status == 201
+    assert who_answers(rota, noon) is None, "both are away: a gap that is said"
+    path = f"absences/{made.body['id']}"
+    assert eve.post(f"{path}/end").status == 404
+    assert bo.post(f"{path}/end").code == "not_allowed"
+    assert ivy.post(f"{path}/end").body["cancelled_at"] is not None
+    assert who_answers(rota, noon) == ivy.seat.pk
+    with inside(home_of(rota)):
+        absence = Absence.objects.get(pk=made.body["id"])
+    assert [name for name, _, _ in events_of(absence)] == ["absence.added", "absence.ended"]
+
+
+def test_who_comes_back_early_was_away_until_then(rota: Rota, dee: Person, ivy: Person, now: datetime) -> None:
+    made = away(dee, now - timedelta(hours=2), now + timedelta(hours=2))
+    assert who_answers(rota, now) == ivy.seat.pk
+    ended = dee.post(f"absences/{made.body['id']}/end").body
+    assert ended["cancelled_at"] is None
+    assert ended["ends_at"] < made.body["ends_at"]
+    assert who_answers(rota, now + timedelta(hours=1)) == dee.seat.pk
+    assert who_answers(rota, now - timedelta(seconds=30)) == ivy.seat.pk
+
+
+def test_who_is_gone_is_not_away(rota: Rota, ana: Person, dee: Person, lea: Person, now: datetime) -> None:
+    made = away(dee, now + DAY, now + 2 * DAY)
+    assert ana.post(f"seats/{dee.seat.pk}/revoke", {"reason": "left"}).status == 200
+    assert lea.get(f"absences/{made.body['id']}").body["cancelled_at"] is not None
