@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.routers import Route, SimpleRouter
 
+from alerting.api.calendars import Calendar
 from alerting.api.inbound import GatewayStatus, LinkedAcknowledgement, TwilioSms, TwilioStatus, TwilioVoice
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
@@ -79,6 +80,7 @@ urlpatterns = [
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
     path("v1/acknowledge/<str:token>", LinkedAcknowledgement.as_view(), name="linked-acknowledgement"),
+    path("v1/calendars/<str:token>.ics", Calendar.as_view(), name="calendar"),
     path("v1/inbound/twilio/status", TwilioStatus.as_view(), name="twilio-status"),
     path("v1/inbound/twilio/sms", TwilioSms.as_view(), name="twilio-sms"),
     path("v1/inbound/twilio/voice", TwilioVoice.as_view(), name="twilio-voice"),

@@ -1,6 +1,7 @@
 """Every write of alerting, by subject."""
 
 from alerting.actions.alarms import raise_alarm
+from alerting.actions.calendars import create_feed, import_calendar, revoke_feed
 from alerting.actions.channels import (
     create_channel,
     note_channel_unreachable,
@@ -68,6 +69,7 @@ __all__ = [
     "climb_page",
     "create_channel",
     "create_escalation_policy",
+    "create_feed",
     "create_rota",
     "decline_hand_over",
     "drop_notification",
@@ -79,6 +81,7 @@ __all__ = [
     "give_swap_back",
     "hear_answer",
     "hear_text",
+    "import_calendar",
     "lapse_hand_over",
     "lapse_page",
     "leave_rotas",
@@ -109,6 +112,7 @@ __all__ = [
     "revise_escalation_policy",
     "revise_rota",
     "revise_silence",
+    "revoke_feed",
     "send_code",
     "snooze_page",
     "start_silence",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from alerting.api import channels, contacts, pages, policies, rotas, rules, silences, swaps
+from alerting.api import calendars, channels, contacts, pages, policies, rotas, rules, silences, swaps
 
 routes = [
     *rotas.routes,
     *swaps.routes,
+    *calendars.routes,
     *policies.routes,
     *contacts.routes,
     *rules.routes,

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerting.actions import cancel_override, create_rota, override_rota, revise_rota
+from alerting.actions.calendars import import_calendar
 from alerting.models import Rota, RotaOverride, Rotation
 from alerting.models.rotas import TurnUnit
 from alerting.queries import duties_at, duty_at
@@ -135,6 +136,15 @@ class RotaOverrideShape(Shape):
     seat = serializers.UUIDField()
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
+
+
+class CalendarShape(Shape):
+    text = serializers.CharField(max_length=900_000, trim_whitespace=False, help_text="The iCalendar itself.")
+    rotation = serializers.UUIDField(required=False, help_text="The one that it fills; a new one, when absent.")
+    name = serializers.CharField(max_length=120, required=False)
+    time_zone = serializers.CharField(
+        max_length=64, required=False, help_text="Of times that say none, and of whole days; the rota's, when absent."
+    )
 
 
 class OnCallShape(Shape):
@@ -275,6 +285,7 @@ class Rotas(WithStretch, ReadViews):
         "schedule": Need.ROTAS_READ,
         "report": Need.ROTAS_READ,
         "overrides": Need.ROTAS_WRITE,
+        "calendar": Need.ROTAS_WRITE,
     }
     serializer_class = RotaView
 
@@ -336,6 +347,19 @@ class Rotas(WithStretch, ReadViews):
         seat_id = wanted.pop("seat")
         override = override_rota(rota_id=rota.pk, seat_id=seat_id, **wanted, **self.told)
         return self.show_created(override, RotaOverrideView)
+
+    @extend_schema(request=CalendarShape, responses=RotaView)
+    @action(detail=True, methods=["post"])
+    def calendar(self, _request: Request, **_: Any) -> Response:
+        """Let an iCalendar say who answers in a rotation, for the next 400 days. Importing again replaces it.
+
+        Who is meant is found by the addresses of those who take part or, where nobody does, by those in the summary.
+        One event that names nobody known, and nothing is taken.
+        """
+        rota: Rota = self.subject()
+        wanted = self.read(CalendarShape)
+        import_calendar(rota_id=rota.pk, rotation_id=wanted.pop("rotation", None), **wanted, **self.told)
+        return self.show(self._shown(rota))
 
 
 class RotaOverrideFilter(Shape):
