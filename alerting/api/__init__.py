@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from alerting.api import calendars, channels, contacts, pages, policies, rotas, rules, silences, swaps
+from alerting.api import calendars, channels, contacts, coverage, pages, policies, rotas, rules, silences, swaps
 
 routes = [
     *rotas.routes,
     *swaps.routes,
     *calendars.routes,
+    *coverage.routes,
     *policies.routes,
     *contacts.routes,
     *rules.routes,
