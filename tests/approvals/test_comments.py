@@ -16,7 +16,7 @@ from tests.cast import Person, events_of, key_of, seat_person, walled
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db
-SECRET = "Their lawyer has not seen the letter yet."  # noqa: S105 - what staff talk about
+SECRET = "Their lawyer has not seen the letter yet."
 
 
 def write(person: Person, approval: Approval, text: str, **more: object) -> dict[str, object]:
@@ -89,9 +89,7 @@ def test_words_stay_as_they_were_written(north: North, bo: Person, ask: Asking) 
         Comment.objects.filter(pk=kept["id"]).update(text="Something else.")
 
 
-def test_whoever_may_not_writes_nothing(
-    north: North, bo: Person, eve: Person, ask: Asking, now: datetime
-) -> None:
+def test_whoever_may_not_writes_nothing(north: North, bo: Person, eve: Person, ask: Asking, now: datetime) -> None:
     approval = ask()
     path = f"approvals/{approval.pk}/comments"
     viewer = seat_person(north.agency, "vi", "client_viewer", brands=[north.aurora], side="client", at=now)

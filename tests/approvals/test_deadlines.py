@@ -98,9 +98,7 @@ def test_a_rejecting_deadline_ends_the_request(
     assert say(lea, "approve", approval).code == "cannot_move"
 
 
-def test_an_escalating_deadline_asks_on(
-    north: North, lea: Person, ask: Asking, reread: Reading, now: datetime
-) -> None:
+def test_an_escalating_deadline_asks_on(north: North, lea: Person, ask: Asking, reread: Reading, now: datetime) -> None:
     approval = ask(stages=[late(LEAD, "escalate")])
     meet(north, approval, now + timedelta(days=1))
     assert reread(approval).stage == "PENDING"
@@ -128,18 +126,14 @@ def test_deputies_may_vote_after_the_deadline_and_not_before(
         assert flaw(reread(approval), digest=approval.digest, at=timezone.now()) is None
 
 
-def test_whom_the_step_asked_first_still_counts_as_that(
-    north: North, lea: Person, ask: Asking, now: datetime
-) -> None:
+def test_whom_the_step_asked_first_still_counts_as_that(north: North, lea: Person, ask: Asking, now: datetime) -> None:
     approval = ask(stages=[late(LEAD, "deputise", {"role": "owner"})])
     meet(north, approval, now + timedelta(minutes=30))
     done = say(lea, "approve", approval)
     assert [(d["as_deputy"], d["hats"]) for d in done.body["decisions"]] == [(False, ["crisis_lead"])]
 
 
-def test_a_deputy_by_name_may_hold_any_role_that_decides(
-    north: North, bo: Person, now: datetime, ask: Asking
-) -> None:
+def test_a_deputy_by_name_may_hold_any_role_that_decides(north: North, bo: Person, now: datetime, ask: Asking) -> None:
     mo = seat_person(north.agency, "mo", "account_manager", brands=[north.aurora], at=now)
     approval = ask(stages=[late(LEAD, "deputise", {"seat": str(mo.seat.pk)})])
     meet(north, approval, now + timedelta(minutes=30))

@@ -54,7 +54,7 @@ def test_it_agrees_with_what_is_then_decided(
         inbox = waiting(person)
         for approval in requests:
             if str(approval.pk) not in inbox:
-                assert say(person, "approve", approval).status == 403, approval.stages
+                assert say(person, "approve", approval).status in (403, 409), approval.stages
         for approval in requests:
             if str(approval.pk) in inbox:
                 assert say(person, "approve", approval).status == 200

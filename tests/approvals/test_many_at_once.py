@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from threading import Barrier, Thread
 from uuid import uuid4
 
@@ -15,15 +16,24 @@ from approvals.actions import (
     AlreadyDecided,
     ApprovalNotGranted,
     ApprovalSpent,
+    BypassBegun,
+    NotAnApprover,
+    bypass_approval,
+    create_delegation,
     decide_approval,
+    end_delegation,
     spend_approval,
     void_approval,
 )
-from approvals.models import Approval, Decision
+from approvals.models import Approval, AskedStep, Bypass, Decision, Delegation
+from approvals.queries import flaw
 from core.lifecycle import CannotMove
 from core.refusals import NotAllowed, Refusal
+from jobs.actions import run_job
+from jobs.models import Job
+from ledger.models import Event
 from tenants.actions.goodbyes import revoke_seat
-from tests.approvals.conftest import LEAD, Asking
+from tests.approvals.conftest import CLIENT, LEAD, Asking
 from tests.cast import Person, events_of, seat_person, walled
 from tests.conftest import North
 
@@ -152,3 +162,190 @@ def test_one_agreement_is_used_once_however_many_try(
     else:
         assert (spent, outcomes[:8].count(ApprovalSpent.code), voided) == (1, 7, CannotMove.code)
         assert reread(approval).stage == "SPENT"
+
+
+def test_fifty_people_at_once_are_one_transition(north: North, ask: Asking, reread: Reading, now: datetime) -> None:
+    approval = ask(stages=[LEAD])
+    leads = [seat_person(north.agency, f"lead{n}", "crisis_lead", at=now) for n in range(50)]
+    outcomes = race(*(approving(north, person, approval, now) for person in leads))
+    assert Counter(outcomes) == {"done": 1, CannotMove.code: 49}
+    assert reread(approval).stage == "GRANTED"
+    assert [name for name, *_ in events_of(approval)] == [
+        "approval.requested",
+        "approval.decided",
+        "approval.granted",
+    ]
+    with walled(north.agency):
+        assert Decision.objects.filter(approval_id=approval.pk).count() == 1
+        assert not AskedStep.objects.filter(approval_id=approval.pk, closed_at=None).exists()
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_the_last_two_parallel_steps_at_once_grant_it_once(
+    north: North, lea: Person, cy: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    approval = ask(stages=[LEAD | {"order": 1}, CLIENT | {"order": 1}])
+    assert race(approving(north, lea, approval, now), approving(north, cy, approval, now)) == ["done", "done"]
+    assert (reread(approval).stage, reread(approval).stage_index) == ("GRANTED", 2)
+    assert Counter(name for name, *_ in events_of(approval)) == {
+        "approval.requested": 1,
+        "approval.decided": 2,
+        "approval.granted": 1,
+    }
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_parallel_steps_at_once_open_the_next_one_once(
+    north: North, ana: Person, lea: Person, cy: Person, ask: Asking, now: datetime, attempt: int
+) -> None:
+    last = {"name": "last", "role": "owner", "side": "staff", "quorum": 1, "order": 2}
+    timed = last | {"deadline_minutes": 30, "on_deadline": "escalate"}
+    approval = ask(stages=[LEAD | {"order": 1}, CLIENT | {"order": 1}, timed])
+    assert race(approving(north, lea, approval, now), approving(north, cy, approval, now)) == ["done", "done"]
+    with walled(north.agency):
+        opened = AskedStep.objects.filter(approval_id=approval.pk).order_by("place")
+        assert [(row.place, row.closed_at is None) for row in opened] == [(0, False), (1, False), (2, True)]
+    assert Job.objects.filter(handler="approvals.meet_deadline", key=f"{approval.pk}:2").count() == 1
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_approving_against_a_rejecting_deadline_has_one_outcome(
+    north: North, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    late = now - timedelta(hours=1)
+    approval = ask(stages=[LEAD | {"deadline_minutes": 30, "on_deadline": "reject"}], at=late)
+    job = Job.objects.get(handler="approvals.meet_deadline", key=f"{approval.pk}:0")
+
+    def ring() -> None:
+        assert run_job(job_id=job.pk, handler_name=job.handler, at=now) in (True, False)
+
+    approved, rang = race(approving(north, lea, approval, now), ring)
+    assert rang == "done"
+    names = [name for name, *_ in events_of(approval)]
+    if approved == "done":
+        assert reread(approval).stage == "GRANTED"
+        assert names == ["approval.requested", "approval.decided", "approval.granted"]
+    else:
+        assert (approved, reread(approval).stage) == (CannotMove.code, "REJECTED")
+        assert names == ["approval.requested", "approval.overdue", "approval.rejected"]
+    assert Job.objects.get(pk=job.pk).state in ("DONE", "CANCELLED")
+
+
+def delegated(north: North, person: Person, deputy: Person, now: datetime) -> Delegation:
+    with walled(north.agency):
+        return create_delegation(
+            deputy_id=deputy.seat.pk,
+            brand_id=None,
+            starts_at=now,
+            ends_at=now + timedelta(days=1),
+            reason="away",
+            caller=person.caller(now),
+            at=now,
+        )
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_approving_by_a_delegation_that_is_being_ended_counts_or_does_not(
+    north: North, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    mo = seat_person(north.agency, "mo", "account_manager", brands=[north.aurora], at=now)
+    approval = ask(stages=[LEAD])
+    given = delegated(north, lea, mo, now)
+
+    def end() -> None:
+        with walled(north.agency):
+            end_delegation(delegation_id=given.pk, reason="back", caller=lea.caller(now), at=now)
+
+    approved, ended = race(approving(north, mo, approval, now), end)
+    assert ended == "done"
+    expected = ("done", "GRANTED") if approved == "done" else (NotAnApprover.code, "PENDING")
+    assert (approved, reread(approval).stage) == expected
+    if approved == "done":
+        with walled(north.agency):
+            assert flaw(reread(approval), digest=approval.digest, at=now) is None
+            said = Event.objects.get(subject_id=approval.pk, name="approval.decided")
+            assert said.seq < Event.objects.get(subject_id=given.pk, name="delegation.ended").seq
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_voice_for_somebody_who_is_leaving_is_void_or_not_heard(
+    north: North, ana: Person, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    mo = seat_person(north.agency, "mo", "account_manager", brands=[north.aurora], at=now)
+    approval = ask(stages=[LEAD])
+    delegated(north, lea, mo, now)
+
+    def revoke() -> None:
+        with walled(north.agency):
+            revoke_seat(seat_id=lea.seat.pk, reason="left", by=ana.actor, at=now)
+
+    approved, revoked = race(approving(north, mo, approval, now), revoke)
+    assert revoked == "done"
+    expected = ("done", "VOIDED") if approved == "done" else (NotAnApprover.code, "PENDING")
+    assert (approved, reread(approval).stage) == expected
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_who_speak_for_each_other_at_once_do_not_wait_for_each_other(
+    north: North, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    lou = seat_person(north.agency, "lou", "crisis_lead", at=now)
+    delegated(north, lea, lou, now)
+    delegated(north, lou, lea, now)
+    approval = ask(stages=[LEAD | {"quorum": 2}])
+    assert race(approving(north, lea, approval, now), approving(north, lou, approval, now)) == ["done", "done"]
+    assert reread(approval).stage == "GRANTED"
+
+
+def bypassing(north: North, person: Person, approval: Approval, now: datetime) -> Callable[[], object]:
+    def run() -> None:
+        with walled(north.agency):
+            bypass_approval(
+                approval_id=approval.pk,
+                reason="It burns.",
+                digest=approval.digest,
+                caller=replace(person.caller(now), proved_at=now),
+                at=now,
+            )
+
+    return run
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_who_bypass_at_once_are_first_and_second(
+    north: North, ana: Person, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    approval = ask(severity=1)
+    people = [ana, lea]
+    outcomes = race(*(bypassing(north, person, approval, now) for person in people))
+    assert set(outcomes) <= {"done", BypassBegun.code}
+    for person, outcome in zip(people, outcomes, strict=True):
+        if outcome != "done":  # told to send it again
+            bypassing(north, person, approval, now)()
+    assert reread(approval).stage == "GRANTED"
+    with walled(north.agency):
+        assert flaw(reread(approval), digest=approval.digest, at=now) is None
+        assert Bypass.objects.filter(approval_id=approval.pk).count() == 1
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_taking_voices_over_from_somebody_who_is_leaving_leaves_none_behind(
+    north: North, ana: Person, bo: Person, lea: Person, ask: Asking, reread: Reading, now: datetime, attempt: int
+) -> None:
+    steps = [LEAD | {"looks_at": ["media"]}, CLIENT]
+    first = ask(stages=steps)
+    approving(north, lea, first, now)()
+    made: list[Approval] = []
+
+    def revoke() -> None:
+        with walled(north.agency):
+            revoke_seat(seat_id=lea.seat.pk, reason="left", by=ana.actor, at=now)
+
+    assert race(lambda: made.append(ask(text="Other.", stages=steps, carries_from=first.pk)), revoke) == [
+        "done",
+        "done",
+    ]
+    second = reread(made[0])
+    with walled(north.agency):
+        carried = Decision.objects.filter(approval_id=second.pk).exists()
+    assert (carried, second.stage) in [(True, "VOIDED"), (False, "PENDING")]
