@@ -68,7 +68,7 @@ def lapse_offer(run: Run) -> None:
     lapse_hand_over(hand_over_id=UUID(run.args["hand_over_id"]), by=ESCALATION, at=run.at)
 
 
-@job("alerting.notify", queue="alerts", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
+@job("alerting.notify", queue="messages", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
 def notify(run: Run) -> None:
     """Send one notification. After a crash it is sent again, with the same id and reference."""
     assert run.agency_id is not None  # noqa: S101 - written by queue_notifications
@@ -98,7 +98,7 @@ def notify(run: Run) -> None:
         note_sent(notification_id=notification_id, receipt=sent.receipt, arrived=sent.arrived, by=ESCALATION, at=run.at)
 
 
-@job("alerting.send_code", queue="alerts", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
+@job("alerting.send_code", queue="messages", semantics="at_least_once", max_attempts=6, lease=30, transactional=False)
 def send_code(run: Run) -> None:
     """Send the code that a person shows to have read, by the very way that it proves."""
     assert run.agency_id is not None  # noqa: S101 - written by add_contact_method
@@ -110,7 +110,7 @@ def send_code(run: Run) -> None:
             note_unreachable(contact_method_id=contact_id, by=REACHING, at=run.at)
 
 
-@job("alerting.send_test", queue="alerts", semantics="at_least_once", max_attempts=3, lease=30, transactional=False)
+@job("alerting.send_test", queue="messages", semantics="at_least_once", max_attempts=3, lease=30, transactional=False)
 def send_test(run: Run) -> None:
     """Send somebody a message that says it is a test."""
     assert run.agency_id is not None  # noqa: S101 - written by try_contact_method
@@ -124,7 +124,7 @@ def send_test(run: Run) -> None:
 
 @job(
     "alerting.send_channel_test",
-    queue="alerts",
+    queue="messages",
     semantics="at_least_once",
     max_attempts=3,
     lease=30,
@@ -181,7 +181,7 @@ register_letters(PAST_DUE_LETTER, Desk(write=past_due_letter, posted=letter_post
 
 @job(
     "alerting.deliver_invitation",
-    queue="alerts",
+    queue="messages",
     semantics="at_least_once",
     max_attempts=12,
     lease=30,
@@ -222,7 +222,7 @@ def _letter(invitation: Invitation, agency: Agency, token: str) -> Message:
 
 @job(
     "alerting.deliver_letter",
-    queue="alerts",
+    queue="messages",
     semantics="at_least_once",
     max_attempts=12,
     lease=30,

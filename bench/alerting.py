@@ -1,11 +1,11 @@
 """From a signal to somebody's pocket: seconds until the first message leaves, idle and in a storm, and pages a second.
 
-A worker of pages runs as in a running system, with beat; a mail server and a webhook receiver listen in a process of
-their own. The clock runs from the start of the transaction that raises a page, as the detector does it, until the
-receiver has its message. The storm of mentions comes through a web server, and a detector looks at it meanwhile. Then
-comes a storm of distinct alerts: each must reach somebody, and none twice. Pages a second are counted from the first
-that is raised to the last whose message has arrived; the peer, before the storm and after it, are tasks of a bare
-Celery worker of the same size that do nothing.
+Workers of pages and of messages run as in a running system, with beat; a mail server and a webhook receiver listen in a
+process of their own. The clock runs from the start of the transaction that raises a page, as the detector does it,
+until the receiver has its message. The storm of mentions comes through a web server, and a detector looks at it
+meanwhile. Then comes a storm of distinct alerts: each must reach somebody, and none twice. Pages a second are counted
+from the first that is raised to the last whose message has arrived; the peer, before the storm and after it, are tasks
+of a bare Celery worker with two processes that do nothing.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def run() -> Iterator[Figure]:
         arrivals = running.enter_context(_receivers())
         stage = _Stage(arrivals)
         running.enter_context(_worker("crisisapi", "alerts", 2))
+        running.enter_context(_worker("crisisapi", "messages", 16, pool="threads"))
         running.enter_context(_beat())
         stage.page_one()
         yield from _latency(
@@ -265,9 +266,9 @@ def _program(words: list[str], *, says: str = "", **environment: str) -> Iterato
 
 
 @contextmanager
-def _worker(app: str, queue: str, slots: int) -> Iterator[None]:
+def _worker(app: str, queue: str, slots: int, *, pool: str = "prefork") -> Iterator[None]:
     quiet = "--without-gossip --without-mingle --without-heartbeat"
-    words = f"-m celery -A {app} worker -Q {queue} -n {queue}@%h -c {slots} --loglevel INFO {quiet}"
+    words = f"-m celery -A {app} worker -Q {queue} -n {queue}@%h --pool {pool} -c {slots} --loglevel INFO {quiet}"
     with _program(words.split(), says=" ready."):
         yield
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-Queue = Literal["alerts", "publish", "listen", "fetch", "bulk"]
+Queue = Literal["alerts", "messages", "publish", "listen", "fetch", "bulk"]
 Semantics = Literal["at_least_once", "at_most_once"]
 
 

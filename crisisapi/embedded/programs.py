@@ -10,9 +10,10 @@ from crisisapi.embedded.fleet import Program
 from crisisapi.embedded.processes import Ending
 
 # Alerts and publishing have their own workers, so that no storm of bulk work ever delays a page or a statement.
-# What is fetched from the world waits, for a slow host or on an open stream: threads of one process do that.
-WORKERS = {"alerts": 2, "publish": 2, "listen": 1, "fetch": 16, "bulk": 1}
-THREADED = {"fetch"}
+# What is sent to people or fetched from the world waits, for a slow host or on an open stream: threads of one process
+# do that, and no host that hangs holds up the timers of pages.
+WORKERS = {"alerts": 2, "messages": 16, "publish": 2, "listen": 1, "fetch": 16, "bulk": 1}
+THREADED = {"fetch", "messages"}
 
 # Warm shutdown lets running jobs finish; a job that is cut off is claimed again when its lease ends.
 _WORKER_ENDING: Ending = ((Signals.SIGTERM, 12.0), (Signals.SIGQUIT, 5.0), (Signals.SIGKILL, 5.0))
