@@ -1,7 +1,5 @@
 """A house of its own, with servers that may be stopped and workers that may be killed, and somebody who is paged."""
 
-# ruff: noqa: S603  The commands are our own.
-
 from __future__ import annotations
 
 import json
@@ -14,9 +12,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from signal import Signals
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import time
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
@@ -24,7 +24,8 @@ import redis
 
 from crisisapi.embedded import EmbeddedServices
 from crisisapi.embedded.processes import end, spawn, wait_until
-from crisisapi.service_urls import ROOT
+from crisisapi.service_urls import ROOT, django_database
+from tests.faults.wire import Wire, wire_to_postgres
 
 STARTS_WITHIN_S = 90.0
 NO_CONTENT = 204
@@ -86,10 +87,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 class House:
-    """Servers, a worker of pages, beat, and a process that does what a test asks for."""
+    """Workers, beat, and a process that does what a test asks for."""
 
-    def __init__(self, directory: Path, services: EmbeddedServices, inbox: Receiver) -> None:
-        self.directory, self.services, self.inbox = directory, services, inbox
+    def __init__(
+        self, directory: Path, services: EmbeddedServices, inbox: Receiver, wire: Wire, database_url: str
+    ) -> None:
+        self.directory, self.services, self.inbox, self.wire = directory, services, inbox, wire
+        self._database_url = database_url
         self.environment = {**services.child_environment(), "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": "1"}
         self.agency = self.holder = ""
 
@@ -112,8 +116,8 @@ class House:
         return [str(told["page"]) for told in pages]
 
     def ask(self, question: str, *values: object) -> list[tuple[Any, ...]]:
-        """Rows of the agency."""
-        with psycopg.connect(self.services.database_url) as connection:
+        """Rows of the agency, asked past the wire."""
+        with psycopg.connect(self._database_url) as connection:
             connection.execute("SELECT set_config('app.agency', %s, false)", [self.agency])
             return connection.execute(question.encode(), values).fetchall()
 
@@ -152,32 +156,52 @@ class House:
 
     @contextmanager
     def doomed_worker(self, place: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker of pages that is killed where it first comes to a place."""
+        """A worker of pages and messages that is killed where it first comes to a place."""
         name = f"doomed-{uuid4().hex[:6]}"
-        words = f"celery -A crisisapi worker -Q alerts -n {name}@%h --pool solo {QUIET}"
+        words = f"celery -A crisisapi worker -Q alerts,messages -n {name}@%h --pool solo {QUIET}"
         with self.program(name, words, says=" ready.", CRISISAPI_FAILPOINTS=f"{place}=kill@1") as process:
             yield process
 
     @contextmanager
     def at_work(self, ladders: dict[str, list[tuple[str, float]]]) -> Iterator[None]:
-        worker = f"celery -A crisisapi worker -Q alerts -n alerts@%h -c 2 {QUIET}"
+        timers = f"celery -A crisisapi worker -Q alerts -n alerts@%h -c 2 {QUIET}"
+        messages = f"celery -A crisisapi worker -Q messages -n messages@%h --pool threads -c 16 {QUIET}"
         beat = f"celery -A crisisapi beat --loglevel INFO --pidfile= --schedule {self.directory}/schedule"
         with ExitStack() as running:
             self._deeds = running.enter_context(self.deeds())
             running.enter_context(self.program("beat", beat, says="beat: Starting"))
-            running.enter_context(self.program("alerts", worker, says=" ready."))
+            running.enter_context(self.program("alerts", timers, says=" ready."))
+            running.enter_context(self.program("messages", messages, says=" ready."))
             built = self.do(do="build", ladders=ladders, url=self.inbox.url)
             self.agency, self.holder = built["agency"], built["holder"]
             yield
 
 
 @contextmanager
-def house(directory: Path, ladders: dict[str, list[tuple[str, float]]]) -> Iterator[House]:
-    """A house whose servers are its own, with the ladders that `deeds.build` describes."""
-    bare = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    with EmbeddedServices(directory / "servers", durable=False, environment=bare) as services, receiver() as inbox:
-        built = House(directory, services, inbox)
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=ROOT, env=built.environment, check=True)
-        with built.at_work(ladders):
-            yield built
+def house(directory: Path, ladders: dict[str, list[tuple[str, float]]], *, template: str) -> Iterator[House]:
+    """A house with a Redis-compatible server and a database of its own, and a wire to Postgres that can be cut.
+
+    The database is a copy of `template`, to which nobody may be connected. `ladders` is what `deeds.build` describes.
+    """
+    given = os.environ["DATABASE_URL"]
+    name = f"house_{uuid4().hex[:8]}"
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    told = django_database(given)
+    parts = urlsplit(given)
+    direct = urlunsplit(parts._replace(path=f"/{name}"))
+    # Sockets have short names: a directory of the tests may be too deep for one.
+    with TemporaryDirectory(prefix="wire-") as near, ExitStack() as running:
+        wire = running.enter_context(wire_to_postgres(Path(near), host=told["HOST"], port=told["PORT"]))
+        query = urlencode({**dict(parse_qsl(parts.query)), "host": near})
+        login = parts.netloc.rpartition("@")[0]
+        through = urlunsplit(parts._replace(netloc=f"{login}@:{told['PORT']}" if told["PORT"] else f"{login}@",
+                                            path=f"/{name}", query=query))  # fmt: skip
+        bare = {key: value for key, value in os.environ.items() if key != "REDIS_URL"} | {"DATABASE_URL": through}
+        services = running.enter_context(EmbeddedServices(directory / "servers", durable=False, environment=bare))
+        inbox = running.enter_context(receiver())
+        built = House(directory, services, inbox, wire, direct)
+        running.enter_context(built.at_work(ladders))
+        yield built
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
