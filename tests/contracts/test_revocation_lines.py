@@ -16,6 +16,8 @@ from tenants.models import Seat
 
 HISTORY = "says who did something; nothing is reached through it"
 EXEMPT = {
+    "approvals.AskedStep.deputy_seat_ids": "whether a deputy is in office is asked when they decide",
+    "approvals.Comment.author_seat": HISTORY,
     "approvals.DecisionLink.created_by_id": HISTORY,
     "incidents.Note.author_seat_id": HISTORY,
     "incidents.StatementVersion.author_seat_id": "authorship remains; the release gate asks who answers for the post",
