@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.api import calendars, channels, contacts, coverage, pages, policies, rotas, rules, silences, swaps
+from alerting.api import alarms, calendars, channels, contacts, coverage, pages, policies, rotas, rules, silences, swaps
 
 routes = [
     *rotas.routes,
@@ -15,4 +15,5 @@ routes = [
     *channels.routes,
     *pages.routes,
     *silences.routes,
+    *alarms.routes,
 ]

@@ -27,7 +27,7 @@ LEFT_OUT = {
     "permissions.Grant", "tenants.Seat", "tenants.Brand", "incidents.ReferenceCounter", "listening.Band",
     "listening.Bucket", "listening.DetectorState", "listening.Mention", "listening.MentionKey",
     "listening.StoryMention", "listening.SearchDay", "listening.Term", "listening.Word",
-    "listening.BrandLexicon", "core.IdempotentAnswer", "alerting.Alarm",
+    "listening.BrandLexicon", "core.IdempotentAnswer",
     "permissions.Restriction", "permissions.DenyRule", "permissions.SeparationRule",
 }  # fmt: skip
 STAGE = {"name": "client", "role": "client_approver", "side": "client", "quorum": 1}
