@@ -22,7 +22,13 @@ def approve(event: Event, at: datetime) -> None:
         approve_statement(version_id=UUID(event.facts["about_id"]), by=FOLLOWING, at=at)
 
 
-@on("approval.rejected", "approval.voided", reaction="incidents.send_statement_back", queue="publish")
+@on(
+    "approval.rejected",
+    "approval.voided",
+    "approval.changes_requested",
+    reaction="incidents.send_statement_back",
+    queue="publish",
+)
 def send_back(event: Event, at: datetime) -> None:
     if event.facts["about_kind"] == ABOUT:
         send_statement_back(version_id=UUID(event.facts["about_id"]), approval_id=event.subject_id, by=FOLLOWING, at=at)

@@ -33,7 +33,7 @@ def plan_was_signed_off(event: Event, at: datetime) -> None:
         )
 
 
-@on("approval.rejected", "approval.voided", reaction="readiness.send_plan_back")
+@on("approval.rejected", "approval.voided", "approval.changes_requested", reaction="readiness.send_plan_back")
 def plan_was_not_signed_off(event: Event, at: datetime) -> None:
     if event.facts["about_kind"] == ABOUT_DRAFT:
         send_draft_back(

@@ -16,6 +16,7 @@ from tenants.models import Seat
 
 HISTORY = "says who did something; nothing is reached through it"
 EXEMPT = {
+    "alerting.HandOver.from_seat": "the page that they held climbs again, and what they offered ends with that",
     "approvals.AskedStep.deputy_seat_ids": "whether a deputy is in office is asked when they decide",
     "approvals.Comment.author_seat": HISTORY,
     "approvals.DecisionLink.created_by_id": HISTORY,
@@ -31,6 +32,12 @@ EXEMPT = {
     "permissions.Revocation.seat": "the goodbye itself",
     "permissions.Revocation.successor": "asked again when the time has come: a successor who is gone blocks the plan",
     "permissions.RevocationTask.done_by_id": HISTORY,
+    "readiness.ContactChannel.proved_by_id": HISTORY,
+    "readiness.Drill.author": HISTORY,
+    "readiness.Image.author": HISTORY,
+    "readiness.PlanDraft.author_seat_id": "authorship remains; anybody with the need goes on with the draft",
+    "readiness.PlanTemplateVersion.publisher": HISTORY,
+    "readiness.PolicyVersion.publisher": HISTORY,
     "publishing.Pause.started_by_seat_id": "a pause protects the brand; whoever may lift it, lifts it",
     "readiness.Message.author": "authorship remains; what was agreed upon lives by those who agreed",
     "readiness.PlanVersion.publisher": HISTORY,
