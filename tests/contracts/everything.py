@@ -36,6 +36,7 @@ SAID: dict[str, dict[str, Any]] = {
     "alerting.EscalationPolicy": {"steps": []},
     "alerting.Rota": {"time_zone": "UTC"},
     "alerting.Rotation": {"position": 1, "time_zone": "UTC"},
+    "alerting.Notification": {"channel": None},
     "approvals.Approval": {"stages": [STAGE], "payload": {"deliveries": []}},
     "approvals.AskedStep": {"place": 0, "roles": ["client_approver"]},
     "approvals.Bypass": {"second_seat": None, "second_person": None},
