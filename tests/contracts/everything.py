@@ -27,10 +27,11 @@ LEFT_OUT = {
     "permissions.Grant", "tenants.Seat", "tenants.Brand", "incidents.ReferenceCounter", "listening.Band",
     "listening.Bucket", "listening.DetectorState", "listening.Mention", "listening.MentionKey",
     "listening.StoryMention", "listening.SearchDay", "listening.Term", "listening.Word",
-    "listening.BrandLexicon", "core.IdempotentAnswer",
+    "listening.BrandLexicon", "core.IdempotentAnswer", "alerting.PersonalRules",
     "permissions.Restriction", "permissions.DenyRule", "permissions.SeparationRule",
 }  # fmt: skip
 STAGE = {"name": "client", "role": "client_approver", "side": "client", "quorum": 1}
+PLAN = {"crisis_kinds": [], "duties": [], "approval": {"stages": [STAGE]}, "alert": {"escalation_policy": None}}
 SAID: dict[str, dict[str, Any]] = {
     "alerting.Page": {"policy": {"policy_id": None, "name": "", "steps": []}, "severity": 2},
     "alerting.EscalationPolicy": {"steps": []},
@@ -52,7 +53,9 @@ SAID: dict[str, dict[str, Any]] = {
     "permissions.Revocation": {"stage": "CANCELLED", "reason": "left"},
     "publishing.Pause": {"scope": "brand"},
     "readiness.Plan": {"version": 1},
-    "readiness.PlanVersion": {"body": {}, "number": 1},
+    "readiness.PlanTemplate": {"version": 1},
+    "readiness.PlanTemplateVersion": {"number": 1, "body": {}},
+    "readiness.PlanVersion": {"body": PLAN, "number": 1},
     "tenants.Invitation": {"side": "staff", "role": "responder"},
 }
 
@@ -62,6 +65,7 @@ def one_of_everything(agency: Agency, brand: Brand, person: Person, word: str) -
     known: dict[str, UUID] = {"tenants.Brand": brand.pk, "tenants.Seat": person.seat.pk}
     with inside(agency.pk):
         grants = apps.get_model("permissions", "Grant").objects
+        known["alerting.PersonalRules"] = person.seat.pk  # everybody has rules, known by their seat
         known["permissions.Grant"] = grants.filter(seat=person.seat).values_list("pk", flat=True)[0]
         todo = [model for model in walled_models() if model._meta.label not in LEFT_OUT]
         while todo:
