@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 Why = Literal["override", "swap", "rotation", "gap"]
 DAY = timedelta(days=1)
+LONGEST_TURN = timedelta(weeks=8)
 UNITS = {"hours": timedelta(hours=1), "days": DAY, "weeks": timedelta(weeks=1)}
 
 
@@ -50,9 +51,11 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class TakenSwap(Stretch):
-    """The turns of `seat` are answered for by `taken_by`."""
+    """The turns that `seat` had when they were offered are answered for by `taken_by`."""
 
     taken_by: UUID
+    offered_at: datetime
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A rota with everything that says who answers. `overrides` newest first; `here` are the seats in office."""
+    """A rota with everything that says who answers. `overrides` newest first, `swaps` as they were taken, the first
+    first; `here` are the seats in office.
+    """
 
     layers: tuple[Layer, ...]
     overrides: tuple[Stretch, ...] = ()
@@ -199,12 +204,22 @@ def in_order(layer: Layer, at: datetime) -> tuple[UUID, ...]:
 def of_layer(drawing: Drawing, layer: Layer, at: datetime) -> Duty:
     """Who answers in one rotation. Whoever is away or gone is passed over for the next in its order."""
     for seat in in_order(layer, at):
-        for swap in drawing.swaps:
-            if swap.seat == seat and swap.covers(at) and drawing.available(swap.taken_by, at):
-                return Duty(swap.taken_by, "swap", swap.id)
-        if drawing.available(seat, at):
-            return Duty(seat, "rotation", layer.id)
+        for duty in reversed(_passed_through(drawing, Duty(seat, "rotation", layer.id), at)):
+            if duty.seat is not None and drawing.available(duty.seat, at):
+                return duty
     return GAP
+
+
+def _passed_through(drawing: Drawing, first: Duty, at: datetime) -> list[Duty]:
+    """Everybody through whose hands a turn has gone. What somebody took they may have offered on, but what they had
+    offered before they took it is not meant: so two who take each other's turns have exchanged them.
+    """
+    through, had_since = [first], None
+    for swap in drawing.swaps:
+        if swap.seat == through[-1].seat and swap.covers(at) and (had_since is None or had_since <= swap.offered_at):
+            through.append(Duty(swap.taken_by, "swap", swap.id))
+            had_since = swap.taken_at
+    return through
 
 
 def who(drawing: Drawing, at: datetime) -> Duty:
@@ -250,17 +265,18 @@ def turning_points(drawing: Drawing, since: datetime, until: datetime) -> list[d
 def spans(drawing: Drawing, since: datetime, until: datetime, *, by_turn: bool = False) -> list[Span]:
     """Who answers from `since` until `until`: spans that follow one another without a hole, gaps among them.
 
-    Neighbours with the same answer are one span; `by_turn` keeps those apart between which a turn begins.
+    Neighbours with the same answer are one span; `by_turn` keeps those of a rotation apart between which one of its
+    turns begins.
     """
-    cuts: set[datetime] = set()
+    cuts: dict[UUID, set[datetime]] = {}
     if by_turn:
         for layer in drawing.layers:
             if layer.shifts is None and layer.members:
-                cuts.update(_turn_begins(layer, since, until))
+                cuts[layer.id] = set(_turn_begins(layer, since, until))
     found: list[Span] = []
     for begin, end in pairwise(turning_points(drawing, since, until)):
         duty = who(drawing, begin)
-        if found and found[-1].duty == duty and not (begin in cuts and duty.why != "gap"):
+        if found and found[-1].duty == duty and not (duty.source and begin in cuts.get(duty.source, ())):
             found[-1] = Span(found[-1].starts_at, end, duty)
         else:
             found.append(Span(begin, end, duty))

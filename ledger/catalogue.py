@@ -157,6 +157,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "swap.cancelled": facts(rota_id=ID),
     "swap.went_past_due": facts(rota_id=ID, seat_id=ID),
     "absence.added": facts(seat_id=ID, starts_at=INSTANT, ends_at=INSTANT),
+    "absence.revised": facts(seat_id=ID, starts_at=INSTANT, ends_at=INSTANT),
     "absence.ended": facts(seat_id=ID),
     "calendar_feed.created": facts(seat_id=ID, rota_id=maybe(ID)),
     "calendar_feed.revoked": facts(seat_id=ID),

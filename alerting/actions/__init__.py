@@ -1,5 +1,6 @@
 """Every write of alerting, by subject."""
 
+from alerting.actions.absences import add_absence, end_absence, revise_absence
 from alerting.actions.alarms import raise_alarm
 from alerting.actions.calendars import create_feed, import_calendar, revoke_feed
 from alerting.actions.channels import (
@@ -49,15 +50,7 @@ from alerting.actions.silences import (
     revise_silence,
     start_silence,
 )
-from alerting.actions.swaps import (
-    add_absence,
-    cancel_swap,
-    end_absence,
-    give_swap_back,
-    offer_swap,
-    take_swap,
-    tell_swap_past_due,
-)
+from alerting.actions.swaps import cancel_swap, give_swap_back, offer_swap, take_swap, tell_swap_past_due
 
 __all__ = [
     "accept_hand_over",
@@ -108,6 +101,7 @@ __all__ = [
     "reopen_page",
     "resolve_page",
     "restore_timer",
+    "revise_absence",
     "revise_channel",
     "revise_escalation_policy",
     "revise_rota",

@@ -130,18 +130,21 @@ def import_calendar(
     after those that it has. Raises Invalid (400) with an error for every event that names nobody known, and changes
     nothing then; NotFromCalendar (409).
     """
-    rota: Rota = Rota.objects.locked(rota_id)
-    rotation = _rotation(rota, rotation_id, at)
-    if name is not None:
-        rotation.name = name
-    if time_zone is not None:
-        rotation.time_zone = check_time_zone(time_zone)
+    # Read before the rota is locked: it may take seconds.
+    zone = check_time_zone(time_zone) if time_zone is not None else _zone_of(rota_id, rotation_id)
     try:
-        said = read(text.encode(), time_zone=rotation.time_zone, since=at, until=at + READ_AHEAD)
+        said = read(text, time_zone=zone, since=at, until=at + READ_AHEAD)
     except NotACalendar as wrong:
         raise Invalid(errors=[{"field": "text", "code": "not_a_calendar", "detail": str(wrong)}]) from wrong
     people = _people(said)
-    ImportedShift.objects.filter(rotation=rotation, ends_at__gt=at).delete()
+    rota: Rota = Rota.objects.locked(rota_id)
+    rotation = _rotation(rota, rotation_id, at)
+    rotation.time_zone = zone
+    if name is not None:
+        rotation.name = name
+    ahead = ImportedShift.objects.filter(rotation=rotation, ends_at__gt=at)
+    ahead.filter(starts_at__lt=at).update(ends_at=at)
+    ahead.delete()
     if rotation_id is None:
         rotation.save(force_insert=True)
     else:
@@ -156,6 +159,11 @@ def import_calendar(
     until = max((shift.ends_at for shift in shifts), default=at)
     record("rota.imported", on=rota, by=by, at=at, rotation_id=rotation.pk, shifts=len(shifts), until=until)
     return rotation
+
+
+def _zone_of(rota_id: UUID, rotation_id: UUID | None) -> str:
+    rota: Rota = Rota.objects.found(rota_id)
+    return rota.time_zone if rotation_id is None else _rotation(rota, rotation_id, rota.created_at).time_zone
 
 
 def _rotation(rota: Rota, rotation_id: UUID | None, at: datetime) -> Rotation:

@@ -1,4 +1,4 @@
-"""Turns that people offer to one another, and times at which somebody is away."""
+"""Turns that people offer to one another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from alerting.actions.letters import queue_letter
 from alerting.actions.rotas import require_order, require_staff
-from alerting.models import Absence, Rota, ShiftSwap
+from alerting.models import Rota, ShiftSwap
 from alerting.queries.schedule import schedule, working
 from alerting.states import SWAP_LIFECYCLE, SwapStage
 from core.actor import Actor
@@ -30,7 +30,7 @@ PAST_DUE_LETTER: Final = "alerting.swap_past_due"
 
 
 class NothingToSwap(Refusal):
-    """The person answers for nothing of the rota in this time."""
+    """The person has no turn of the rota in this time that could be given on. Standing in for somebody is none."""
 
     code = "nothing_to_swap"
     title = "There is no turn of theirs in this time."
@@ -41,16 +41,6 @@ class SwapPastDue(Refusal):
 
     code = "swap_past_due"
     title = "This offer began before anybody took it."
-
-
-class AlreadyAway(Refusal):
-    """Fact `absence_id`: the absence that covers a part of this time."""
-
-    code = "already_away"
-    title = "They are away for a part of this time already."
-
-
-# -- swaps ------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -67,8 +57,7 @@ def offer_swap(
         detail = "What has begun cannot be offered any more: have somebody stand in."
         raise Invalid(errors=[{"field": "starts_at", "code": "too_early", "detail": detail}])
     require_staff([seat_id], field="seat")
-    if all(span.duty.seat != seat_id for span in schedule(rota.pk, starts_at, ends_at)):
-        raise NothingToSwap
+    _require_turns(rota.pk, seat_id, starts_at, ends_at)
     swap = ShiftSwap(
         id=uuid7(), rota=rota, seat_id=seat_id, starts_at=starts_at, ends_at=ends_at, note=note, offered_at=at
     )
@@ -80,6 +69,13 @@ def offer_swap(
     return swap
 
 
+def _require_turns(rota_id: UUID, seat_id: UUID, starts_at: datetime, ends_at: datetime) -> None:
+    for span in schedule(rota_id, starts_at, ends_at):
+        if span.duty.seat == seat_id and span.duty.why in ("rotation", "swap"):
+            return
+    raise NothingToSwap
+
+
 def _watch(swap: ShiftSwap) -> None:
     later(PAST_DUE, key=str(swap.pk), agency_id=standing_agency(), at=swap.starts_at, args={"swap_id": str(swap.pk)})
 
@@ -88,7 +84,8 @@ def _watch(swap: ShiftSwap) -> None:
 def take_swap(*, swap_id: UUID, by: Actor, at: datetime) -> ShiftSwap:
     """The person who takes it answers wherever the other one would have. Of several who try, one does.
 
-    Raises CannotMove and SwapPastDue (409), NotAllowed (403) for whoever offered it or is no staff.
+    Raises CannotMove, SwapPastDue and, when the turns have gone elsewhere since, NothingToSwap (409); NotAllowed (403)
+    for whoever offered it or is no staff.
     """
     swap: ShiftSwap = ShiftSwap.objects.locked(swap_id)
     stage = SWAP_LIFECYCLE.step("take", from_=swap.stage)
@@ -96,6 +93,8 @@ def take_swap(*, swap_id: UUID, by: Actor, at: datetime) -> ShiftSwap:
         raise SwapPastDue(starts_at=swap.starts_at)
     if by.seat_id is None or by.seat_id == swap.seat_id or not working([by.seat_id]):
         raise NotAllowed(need=Need.ROTAS_READ.value)
+    Rota.objects.locked(swap.rota_id)  # so that of two offers of the same turn one is taken
+    _require_turns(swap.rota_id, swap.seat_id, swap.starts_at, swap.ends_at)
     swap.stage, swap.taken_by_id, swap.settled_at = stage, by.seat_id, at
     _save(swap)
     cancel(PAST_DUE, key=str(swap.pk), at=at)
@@ -181,59 +180,4 @@ def leave_swaps(seat_id: UUID, by: Actor, at: datetime) -> int:
 def end_swaps_of_mover(seat_id: UUID, _to: Caller, by: Actor, at: datetime) -> Handed:
     """The successor takes the turns themselves; what was agreed with the person who goes was agreed with them."""
     leave_swaps(seat_id, by, at)
-    return Handed()
-
-
-# -- absences -----------------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def add_absence(*, seat_id: UUID, starts_at: datetime, ends_at: datetime, by: Actor, at: datetime) -> Absence:
-    """A person is away: they answer for no rota then, and the next in order does. Nobody asks why."""
-    require_order(starts_at, ends_at, at)
-    require_staff([seat_id], field="seat")
-    standing = Absence.objects.filter(
-        seat_id=seat_id, cancelled_at=None, starts_at__lt=ends_at, ends_at__gt=starts_at
-    ).first()
-    if standing is not None:
-        raise AlreadyAway(absence_id=standing.pk)
-    absence = Absence(id=uuid7(), seat_id=seat_id, starts_at=starts_at, ends_at=ends_at, added_at=at)
-    absence.save(force_insert=True)
-    record("absence.added", on=absence, by=by, at=at, seat_id=seat_id, starts_at=starts_at, ends_at=ends_at)
-    return absence
-
-
-@transaction.atomic
-def end_absence(*, absence_id: UUID, by: Actor, at: datetime) -> Absence:
-    """They are back, or stay after all; what has been stays as it was. Repeating changes nothing."""
-    absence: Absence = Absence.objects.locked(absence_id)
-    if absence.cancelled_at is not None or absence.ends_at <= at:
-        return absence
-    if absence.starts_at < at:
-        absence.ends_at = at
-    else:
-        absence.cancelled_at = at
-    absence.save(update_fields=["ends_at", "cancelled_at"])
-    record("absence.ended", on=absence, by=by, at=at, seat_id=absence.seat_id)
-    return absence
-
-
-def absences_left(seat_ids: Collection[UUID], at: datetime) -> Mapping[UUID, int]:
-    return counted(Absence.objects.filter(seat_id__in=seat_ids, cancelled_at=None, ends_at__gt=at), "seat_id")
-
-
-@line("absences", left=absences_left, covers={"alerting.Absence.seat"})
-def forget_absences(seat_id: UUID, by: Actor, at: datetime) -> int:
-    """Whoever is gone is not away."""
-    mine = Absence.objects.filter(seat_id=seat_id, cancelled_at=None, ends_at__gt=at)
-    found = list(mine.select_for_update(of=("self",), no_key=True).order_by("pk"))
-    for absence in found:
-        end_absence(absence_id=absence.pk, by=by, at=at)
-    return len(found)
-
-
-@handing_over("absences")
-def forget_absences_of_mover(seat_id: UUID, _to: Caller, by: Actor, at: datetime) -> Handed:
-    """Nobody is away in somebody else's name."""
-    forget_absences(seat_id, by, at)
     return Handed()

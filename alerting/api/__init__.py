@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from alerting.api import alarms, calendars, channels, contacts, coverage, pages, policies, rotas, rules, silences, swaps
+from alerting.api import (
+    absences,
+    alarms,
+    calendars,
+    channels,
+    contacts,
+    coverage,
+    pages,
+    policies,
+    rotas,
+    rules,
+    silences,
+    swaps,
+)
 
 routes = [
     *rotas.routes,
     *swaps.routes,
+    *absences.routes,
     *calendars.routes,
     *coverage.routes,
     *policies.routes,

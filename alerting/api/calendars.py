@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -77,7 +78,8 @@ class CalendarFeeds(ReadViews):
     @action(detail=True, methods=["post"])
     def revoke(self, _request: Request, **_: Any) -> Response:
         """It opens nothing any more."""
-        return self.show(revoke_feed(feed_id=self.subject().pk, **self.told))
+        feed: CalendarFeed = self.subject()
+        return self.show(revoke_feed(feed_id=feed.pk, **self.read(Shape), **self.told))
 
 
 class CalendarRenderer(BaseRenderer):
@@ -112,7 +114,7 @@ class Calendar(APIView):
             note_feed_read(feed_id=feed.pk, at=at)
             name, shown = shown_by(feed, at)
         etag = f'"{hashlib.sha256(repr((name, shown)).encode()).hexdigest()[:32]}"'
-        if request.headers.get("If-None-Match") == etag:
+        if {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))} & {etag, "*"}:
             answer: HttpResponse = HttpResponseNotModified()
         else:
             answer = HttpResponse(written(shown, name=name, at=at), content_type="text/calendar; charset=utf-8")

@@ -28,7 +28,6 @@ from permissions.schema import SEEN
 from permissions.viewset import HouseViewSet, ReadViews
 
 CLOCK = r"\A([01]\d|2[0-3]):[0-5]\d\Z"
-LONGEST_TURN = timedelta(weeks=8)
 MOST_TURN_UNITS = {"hours": 24 * 7 * 8, "days": 7 * 8, "weeks": 8}
 MOST_MEMBERS = 100
 MOST_ROTATIONS = 20
@@ -380,7 +379,9 @@ class RotaOverrides(ReadViews):
     @extend_schema(request=None, responses=RotaOverrideView)
     @action(detail=True, methods=["post"])
     def cancel(self, _request: Request, **_: Any) -> Response:
-        return self.show(cancel_override(override_id=self.subject().pk, **self.told))
+        """Whoever has the turn answers again."""
+        override: RotaOverride = self.subject()
+        return self.show(cancel_override(override_id=override.pk, **self.read(Shape), **self.told))
 
 
 class OnCall(HouseViewSet):

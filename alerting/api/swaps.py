@@ -1,10 +1,9 @@
-"""Turns that are offered and taken, and people who are away, over HTTP."""
+"""Turns that are offered and taken, over HTTP."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -13,13 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerting.actions.swaps import add_absence, cancel_swap, end_absence, give_swap_back, offer_swap, take_swap
-from alerting.models import Absence, Rota, ShiftSwap
+from alerting.actions.swaps import cancel_swap, give_swap_back, offer_swap, take_swap
+from alerting.api.absences import ForOthers
+from alerting.models import Rota, ShiftSwap
 from alerting.states import SwapStage
 from core.http.shapes import Shape
 from permissions.needs import Need
 from permissions.schema import SEEN
-from permissions.viewset import HouseViewSet, ReadViews
+from permissions.viewset import ReadViews
 
 STATES = ["open", "taken", "past_due", "cancelled"]
 
@@ -66,14 +66,6 @@ class SwapsWanted(Shape):
     state = serializers.ChoiceField(choices=STATES, required=False)
 
 
-class ForOthers(HouseViewSet):
-    """Everybody may speak for themselves; for somebody else speaks who may write rotas."""
-
-    def may_speak_for(self, seat_id: UUID) -> None:
-        if seat_id != self.caller.seat_id:
-            self.require(Need.ROTAS_WRITE, None)
-
-
 class Swaps(ForOthers, ReadViews):
     """Turns that people offer to one another."""
 
@@ -105,7 +97,8 @@ class Swaps(ForOthers, ReadViews):
     @action(detail=True, methods=["post"])
     def take(self, _request: Request, **_: Any) -> Response:
         """Answer for these turns instead of whoever offered them."""
-        return self.show(take_swap(swap_id=self.subject().pk, **self.told))
+        swap: ShiftSwap = self.subject()
+        return self.show(take_swap(swap_id=swap.pk, **self.read(Shape), **self.told))
 
     @extend_schema(parameters=[SEEN], request=None, responses=SwapView)
     @action(detail=True, methods=["post"], url_path="give-back")
@@ -113,7 +106,7 @@ class Swaps(ForOthers, ReadViews):
         """You took it, and cannot after all: it is on offer again."""
         swap: ShiftSwap = self.subject(seen=True)
         self.may_speak_for(swap.taken_by_id or swap.seat_id)
-        return self.show(give_swap_back(swap_id=swap.pk, **self.told))
+        return self.show(give_swap_back(swap_id=swap.pk, **self.read(Shape), **self.told))
 
     @extend_schema(parameters=[SEEN], request=None, responses=SwapView)
     @action(detail=True, methods=["post"])
@@ -121,57 +114,7 @@ class Swaps(ForOthers, ReadViews):
         """You answer for your turns yourself."""
         swap: ShiftSwap = self.subject(seen=True)
         self.may_speak_for(swap.seat_id)
-        return self.show(cancel_swap(swap_id=swap.pk, **self.told))
+        return self.show(cancel_swap(swap_id=swap.pk, **self.read(Shape), **self.told))
 
 
-class AbsenceView(serializers.ModelSerializer[Absence]):
-    class Meta:
-        model = Absence
-        fields = ["id", "seat", "starts_at", "ends_at", "added_at", "cancelled_at"]
-
-
-class AbsenceShape(Shape):
-    seat = serializers.UUIDField(required=False, help_text="Who is away; you, when absent.")
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
-
-
-class AbsencesWanted(Shape):
-    seat = serializers.UUIDField(required=False)
-
-
-class Absences(ForOthers, ReadViews):
-    """Times at which people are away and answer for no rota."""
-
-    sees = Need.ROTAS_READ
-    needs: ClassVar[Any] = dict.fromkeys(("list", "retrieve", "create", "end"), Need.ROTAS_READ)
-    serializer_class = AbsenceView
-
-    def rows(self) -> Any:
-        return Absence.objects.all()
-
-    @extend_schema(parameters=[AbsencesWanted], responses=AbsenceView(many=True))
-    def list(self, _request: Request, **_: Any) -> Response:
-        return self.show_page(self.get_queryset().filter(**self.asked(AbsencesWanted)))
-
-    @extend_schema(request=AbsenceShape, responses={201: AbsenceView})
-    def create(self, _request: Request, **_: Any) -> Response:
-        """Say that somebody is away; the next in order answers. Nobody asks why."""
-        wanted = self.read(AbsenceShape)
-        seat_id = wanted.pop("seat", self.caller.seat_id)
-        self.may_speak_for(seat_id)
-        return self.show_created(add_absence(seat_id=seat_id, **wanted, **self.told))
-
-    @extend_schema(request=None, responses=AbsenceView)
-    @action(detail=True, methods=["post"])
-    def end(self, _request: Request, **_: Any) -> Response:
-        """They are back, or stay after all."""
-        absence: Absence = self.subject()
-        self.may_speak_for(absence.seat_id)
-        return self.show(end_absence(absence_id=absence.pk, **self.told))
-
-
-routes = [
-    ("shift-swaps", Swaps, "shift-swap"),
-    ("absences", Absences, "absence"),
-]
+routes = [("shift-swaps", Swaps, "shift-swap")]

@@ -132,8 +132,8 @@ class ShiftSwap(TenantRow):
         constraints = [
             models.CheckConstraint(name="a_swap_ends_after_it_starts", condition=Q(ends_at__gt=F("starts_at"))),
             models.CheckConstraint(
-                name="only_a_taken_swap_says_by_whom",
-                condition=Q(stage="TAKEN", taken_by__isnull=False) | ~Q(stage="TAKEN"),
+                name="a_taken_swap_says_by_whom_and_since_when",
+                condition=Q(taken_by__isnull=False, settled_at__isnull=False) | ~Q(stage="TAKEN"),
             ),
         ]
         indexes = [models.Index(fields=["agency", "rota", "ends_at"], name="on_call_asks_for_swaps")]
@@ -148,6 +148,7 @@ class Absence(TenantRow):
     ends_at = models.DateTimeField()
     added_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1, db_default=1)
 
     class Meta:
         constraints = [

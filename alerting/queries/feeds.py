@@ -11,6 +11,7 @@ from uuid import UUID
 from alerting.calendar import Shown, uid_of
 from alerting.models import CalendarFeed, Rota
 from alerting.queries.schedule import duties_of, schedule
+from alerting.shifts import LONGEST_TURN, Span
 from permissions import gate
 from permissions.needs import Need
 from tenants.models import Seat
@@ -39,15 +40,21 @@ def shown_by(feed: CalendarFeed, at: datetime) -> tuple[str, list[Shown]]:
     # From midnight, so that a day long the same stretches make the same calendar.
     today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since, until = today - SHOWN_BACK, today + SHOWN_AHEAD
+    # Turns are shown whole: one that was cut off at midnight would begin anew each day, and be another one.
+    first, last = since - LONGEST_TURN, until + LONGEST_TURN
+
+    def shows(span: Span) -> bool:
+        return span.duty.seat is not None and span.ends_at > since and span.starts_at < until
+
     if feed.rota_id is None:
         rotas = dict(Rota.objects.values_list("pk", "name"))
-        spans = duties_of(feed.seat_id, since, until)
         return "On call", [
             Shown(uid_of(rota, span.starts_at), span.starts_at, span.ends_at, f"On call: {rotas[rota]}")
-            for rota, span in spans
+            for rota, span in duties_of(feed.seat_id, first, last, by_turn=True)
+            if shows(span)
         ]
     rota = Rota.objects.found(feed.rota_id)
-    said = [span for span in schedule(rota.pk, since, until) if span.duty.seat is not None]
+    said = [span for span in schedule(rota.pk, first, last, by_turn=True) if shows(span)]
     seats = {span.duty.seat for span in said}
     names = dict(Seat.objects.filter(pk__in=seats).values_list("pk", "user__name"))
     return rota.name, [

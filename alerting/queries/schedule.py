@@ -34,10 +34,9 @@ def drawings(rota_ids: Iterable[UUID], since: datetime, until: datetime) -> dict
     for override in RotaOverride.objects.all().live().filter(rota_id__in=wanted, **then).order_by("-created_at", "-pk"):
         overrides[override.rota_id].append(_stretch(override))
     swaps = defaultdict(list)
-    for swap in ShiftSwap.objects.filter(rota_id__in=wanted, stage=SwapStage.TAKEN, **then).order_by("-pk"):
-        swaps[swap.rota_id].append(
-            TakenSwap(swap.pk, swap.seat_id, swap.starts_at, swap.ends_at, _taker(swap.taken_by_id))
-        )
+    taken = ShiftSwap.objects.filter(rota_id__in=wanted, stage=SwapStage.TAKEN, **then)
+    for swap in taken.order_by("settled_at", "pk"):
+        swaps[swap.rota_id].append(_taken(swap))
     absences = defaultdict(list)
     for absence in Absence.objects.filter(cancelled_at=None, **then):
         absences[absence.seat_id].append(_stretch(absence))
@@ -71,24 +70,26 @@ def _stretch(row: ImportedShift | RotaOverride | Absence) -> Stretch:
     return Stretch(row.pk, row.seat_id, row.starts_at, row.ends_at)
 
 
-def _taker(seat_id: UUID | None) -> UUID:
-    if seat_id is None:
-        raise ValueError("A taken swap names nobody; the constraint forbids it.")
-    return seat_id
+def _taken(swap: ShiftSwap) -> TakenSwap:
+    if swap.taken_by_id is None or swap.settled_at is None:
+        raise ValueError("A taken swap names nobody, or no time; the constraint forbids it.")
+    return TakenSwap(
+        swap.pk, swap.seat_id, swap.starts_at, swap.ends_at, swap.taken_by_id, swap.offered_at, swap.settled_at
+    )
 
 
-def schedule(rota_id: UUID, since: datetime, until: datetime) -> list[Span]:
-    """Who answers for a rota, span by span, gaps among them."""
-    return spans(drawings([rota_id], since, until)[rota_id], since, until)
+def schedule(rota_id: UUID, since: datetime, until: datetime, *, by_turn: bool = False) -> list[Span]:
+    """Who answers for a rota, span by span, gaps among them; `by_turn` keeps one person's turns apart."""
+    return spans(drawings([rota_id], since, until)[rota_id], since, until, by_turn=by_turn)
 
 
-def duties_of(seat_id: UUID, since: datetime, until: datetime) -> list[tuple[UUID, Span]]:
+def duties_of(seat_id: UUID, since: datetime, until: datetime, *, by_turn: bool = False) -> list[tuple[UUID, Span]]:
     """(rota, span) for each stretch in which a person answers for a rota, in the order of their starts."""
     drawn = drawings(Rota.objects.order_by("pk").values_list("pk", flat=True), since, until)
     found = [
         (rota, span)
         for rota, drawing in drawn.items()
-        for span in spans(drawing, since, until)
+        for span in spans(drawing, since, until, by_turn=by_turn)
         if span.duty.seat == seat_id
     ]
     return sorted(found, key=lambda one: (one[1].starts_at, one[0]))

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
+from alerting.actions import create_feed
 from alerting.calendar import NotACalendar, read
 from alerting.models import CalendarFeed, ImportedShift, Rota
 from alerting.queries import on_call
+from alerting.queries.feeds import shown_by
 from core.wall import inside
 from tests.alerting.scene import home_of, rota_of
 from tests.cast import Answer, Person, events_of, seat_person, send
@@ -59,6 +61,8 @@ def test_a_calendar_program_reads_ones_duty(rota: Rota, dee: Person, eve: Person
     assert len({str(one["UID"]) for one in events}) == len(events)
     again = send("GET", path_of(made), If_None_Match=answer.headers["ETag"])
     assert (again.status, again.body) == (304, b"")
+    assert send("GET", path_of(made), If_None_Match=f'"x", W/{answer.headers["ETag"]}').status == 304
+    assert send("GET", path_of(made), If_None_Match='"x"').status == 200
     assert dee.get("calendar-feeds").body["items"][0]["read_at"] is not None
     assert "url" not in dee.get("calendar-feeds").body["items"][0], "shown once"
     assert eve.get("calendar-feeds").body["items"] == []
@@ -81,6 +85,7 @@ def test_an_address_opens_nothing_when_it_should_not(
     mark, agency, feed, secret = token.split("_", 3)
     for wrong in (f"{mark}_{agency}_{feed}_{secret}x", f"{mark}_{agency}_{secret}", "nonsense", f"x_{agency}_{feed}_y"):
         assert send("GET", f"/v1/calendars/{wrong}.ics").status == 404
+    assert dee.post(f"calendar-feeds/{made.body['id']}/revoke", {"why": "?"}).status == 400
     assert dee.post(f"calendar-feeds/{made.body['id']}/revoke").body["revoked_at"] is not None
     assert send("GET", path).status == 404
     assert send("GET", path_of(other)).status == 200
@@ -154,17 +159,66 @@ def test_what_names_nobody_known_is_told_and_nothing_is_taken(
         "BEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\n",
         ics("BEGIN:VEVENT\r\nUID:1\r\nDTSTART:yesterday\r\nEND:VEVENT\r\n"),
         ics(event("a@b", ":20260101T000000Z", ":20260101T000100Z", "RRULE:FREQ=MINUTELY")),
+        ics(event("a@b", ":20260101T000000Z", ":20260101T010000Z", "RRULE:FREQ=HOURLY")),
+        ics(event("a@b", ":20260101T000000Z", ":20260101T010000Z", "RRULE:FREQ=NOW_AND_THEN")),
+        ics(event("a@b", ":20260101T000000Z", ":20260101T010000Z", "RRULE:FREQ=DAILY;INTERVAL=0")),
+        ics(event("a@b", ";TZID=Far/Away:20260101T000000", ";TZID=Far/Away:20260101T010000")),
+        ics(*[event("a@b", ":20260101T000000Z", ":20260101T010000Z")] * 2),
     ],
-)
+    ids=[
+        "nothing", "no end", "no calendar", "no time", "each minute", "too many", "no rule", "never ends", "no zone",
+        "one UID twice",
+    ],
+)  # fmt: skip
 def test_what_is_no_calendar_or_says_too_much_is_refused(text: str) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(NotACalendar):
-        read(text.encode(), time_zone="UTC", since=start, until=start + 400 * DAY)
+        read(text, time_zone="UTC", since=start, until=start + 400 * DAY)
+
+
+def test_a_zone_that_a_calendar_brings_along_is_its_own() -> None:
+    """The library keeps such zones by their names, for whoever comes next."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    zone = (
+        "BEGIN:VTIMEZONE\r\nTZID:W. Europe Standard Time\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\n"
+        "TZOFFSETFROM:-1200\r\nTZOFFSETTO:-1200\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    )
+    at_nine = [f";TZID=W. Europe Standard Time:20260105T{hour}0000" for hour in ("09", "10")]
+    [odd] = read(ics(zone, event("a@b", *at_nine)), time_zone="UTC", since=start, until=start + 9 * DAY)
+    [usual] = read(ics(event("a@b", *at_nine)), time_zone="UTC", since=start, until=start + 9 * DAY)
+    assert (odd.starts_at.hour, usual.starts_at.hour) == (21, 8)
+
+
+def test_importing_again_leaves_what_has_been(rota: Rota, lea: Person, dee: Person, ivy: Person, now: datetime) -> None:
+    since, until = f":{now - 2 * DAY:%Y%m%dT%H%M%SZ}", f":{now + 2 * DAY:%Y%m%dT%H%M%SZ}"
+    made = lea.post(f"rotas/{rota.pk}/calendar", {"text": ics(event(dee.user.email, since, until))})
+    rotation = made.body["rotations"][-1]["id"]
+    with inside(home_of(rota)):
+        ImportedShift.objects.update(starts_at=now - DAY)
+    again = {"text": ics(event(ivy.user.email, since, until)), "rotation": rotation}
+    assert lea.post(f"rotas/{rota.pk}/calendar", again).status == 200
+    with inside(home_of(rota)):
+        first, second = ImportedShift.objects.order_by("starts_at")
+    assert (first.seat_id, second.seat_id) == (dee.seat.pk, ivy.seat.pk)
+    assert first.ends_at == second.starts_at >= now
+
+
+def test_a_stretch_keeps_its_name_as_days_go_by(rota: Rota, dee: Person, now: datetime) -> None:
+    made = dee.post("rotas", {"name": "Alone", "time_zone": "UTC", "rotations": []})
+    assert made.code == "not_allowed"
+    alone = rota_of(dee, at=now - 40 * DAY, name="Alone", turn={"unit": "weeks", "length": 8})
+    with inside(home_of(rota)):
+        feed, _ = create_feed(seat_id=dee.seat.pk, rota_id=alone.pk, by=dee.actor, at=now)
+        _, today = shown_by(feed, now)
+        _, tomorrow = shown_by(feed, now + DAY)
+    names = {one.uid: (one.starts_at, one.ends_at) for one in today}
+    assert len(names) == len(today) == 3
+    assert {one.uid: (one.starts_at, one.ends_at) for one in tomorrow} == names
 
 
 def test_what_was_written_reads_back(rota: Rota, dee: Person, ivy: Person, now: datetime) -> None:
     text: Any = send("GET", path_of(dee.post("calendar-feeds", {"rota": str(rota.pk)}))).body
-    said = read(text, time_zone="UTC", since=now, until=now + 10 * DAY)
+    said = read(text.decode(), time_zone="UTC", since=now, until=now + 10 * DAY)
     with inside(home_of(rota)):
         for one in said:
             seat = on_call(rota, one.starts_at + timedelta(seconds=1))  # a calendar knows no parts of a second

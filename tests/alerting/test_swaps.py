@@ -1,4 +1,4 @@
-"""Turns that are offered and taken, and people who are away."""
+"""Turns that are offered and taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from alerting.actions import take_swap
-from alerting.models import Absence, Rota, ShiftSwap
+from alerting.models import Rota, ShiftSwap
 from alerting.queries import on_call
 from core.refusals import Refusal
 from core.wall import inside
@@ -101,6 +101,58 @@ def test_only_ones_own_turns_are_offered_and_only_ahead(
     assert offer(dee, rota, now + 3 * DAY, now + 2 * DAY).body["errors"][0]["field"] == "ends_at"
 
 
+def test_standing_in_is_no_turn_that_could_be_offered(
+    rota: Rota, bo: Person, ivy: Person, lea: Person, now: datetime
+) -> None:
+    times = {"starts_at": (now + DAY).isoformat(), "ends_at": (now + 2 * DAY).isoformat()}
+    assert lea.post(f"rotas/{rota.pk}/overrides", {"seat": str(bo.seat.pk), **times}).status == 201
+    assert offer(bo, rota, now + DAY, now + 2 * DAY).code == "nothing_to_swap"
+    assert offer(ivy, rota, now + DAY, now + 1.9 * DAY).code == "nothing_to_swap", "somebody stands in for her"
+
+
+def test_what_was_taken_can_be_offered_on(rota: Rota, ivy: Person, bo: Person, lea: Person, now: datetime) -> None:
+    first = offer(ivy, rota, now + DAY, now + 2 * DAY)
+    assert bo.post(f"shift-swaps/{first.body['id']}/take").status == 200
+    second = offer(bo, rota, now + DAY, now + 1.5 * DAY)
+    assert lea.post(f"shift-swaps/{second.body['id']}/take").status == 200
+    assert who_answers(rota, now + 1.2 * DAY) == lea.seat.pk
+    assert who_answers(rota, now + 1.8 * DAY) == bo.seat.pk
+    away = {"starts_at": (now + DAY).isoformat(), "ends_at": (now + 2 * DAY).isoformat()}
+    assert lea.post("absences", away).status == 201
+    assert who_answers(rota, now + 1.2 * DAY) == bo.seat.pk, "it falls back, hand by hand"
+    assert bo.post("absences", away).status == 201
+    assert who_answers(rota, now + 1.2 * DAY) == ivy.seat.pk
+
+
+def test_two_who_take_each_others_turns_have_exchanged_them(
+    rota: Rota, dee: Person, ivy: Person, now: datetime
+) -> None:
+    tomorrow, after = (now + DAY, now + 2 * DAY), (now + 2 * DAY, now + 3 * DAY)
+    assert (who_answers(rota, now + 1.5 * DAY), who_answers(rota, now + 2.5 * DAY)) == (ivy.seat.pk, dee.seat.pk)
+    offered = [offer(ivy, rota, tomorrow[0], after[1]), offer(dee, rota, tomorrow[0], after[1])]
+    assert dee.post(f"shift-swaps/{offered[0].body['id']}/take").status == 200
+    assert ivy.post(f"shift-swaps/{offered[1].body['id']}/take").status == 200
+    assert (who_answers(rota, now + 1.5 * DAY), who_answers(rota, now + 2.5 * DAY)) == (dee.seat.pk, ivy.seat.pk)
+
+
+def test_a_turn_that_was_offered_twice_is_taken_once(
+    rota: Rota, ivy: Person, dee: Person, lea: Person, now: datetime
+) -> None:
+    twice = [offer(ivy, rota, now + DAY, now + 2 * DAY) for _ in range(2)]
+    assert dee.post(f"shift-swaps/{twice[0].body['id']}/take").status == 200
+    assert lea.post(f"shift-swaps/{twice[1].body['id']}/take").code == "nothing_to_swap"
+    assert who_answers(rota, now + 1.5 * DAY) == dee.seat.pk
+
+
+def test_a_body_with_something_in_it_is_refused(rota: Rota, ivy: Person, dee: Person, now: datetime) -> None:
+    path = f"shift-swaps/{offer(ivy, rota, now + DAY, now + 2 * DAY).body['id']}"
+    refused = dee.post(f"{path}/take", {"seat": str(ivy.seat.pk)})
+    assert (refused.status, refused.body["errors"][0]["field"]) == (400, "seat")
+    seen = ivy.get(path).etag
+    assert ivy.post(f"{path}/cancel", {"reason": "?"}, If_Match=seen).status == 400
+    assert ivy.get(path).body["state"] == "open"
+
+
 def test_an_offer_that_nobody_took_is_past_due_and_its_owner_hears_of_it(
     rota: Rota, ivy: Person, dee: Person, mailbox: Mailbox, now: datetime
 ) -> None:
@@ -163,45 +215,3 @@ def test_of_many_who_take_it_one_does(north: North, dee: Person, now: datetime) 
     for thread in threads:
         thread.join(timeout=60)
     assert Counter(said) == {"taken": 1, "cannot_move": len(takers) - 1}
-
-
-def away(person: Person, since: datetime, until: datetime, **more: object) -> Answer:
-    return person.post("absences", {"starts_at": since.isoformat(), "ends_at": until.isoformat(), **more})
-
-
-def test_while_somebody_is_away_the_next_in_order_answers(
-    rota: Rota, dee: Person, ivy: Person, bo: Person, lea: Person, eve: Person, now: datetime
-) -> None:
-    made = away(ivy, now + DAY, now + 2 * DAY)
-    assert made.status == 201, made.body
-    noon = now + 1.5 * DAY
-    assert who_answers(rota, noon) == dee.seat.pk
-    again = away(ivy, now + 1.9 * DAY, now + 3 * DAY)
-    assert (again.code, again.body["facts"]) == ("already_away", {"absence_id": made.body["id"]})
-    assert away(bo, now, now + DAY, seat=str(dee.seat.pk)).code == "not_allowed"
-    assert away(lea, now + DAY, now + 2 * DAY, seat=str(dee.seat.pk)).status == 201
-    assert who_answers(rota, noon) is None, "both are away: a gap that is said"
-    path = f"absences/{made.body['id']}"
-    assert eve.post(f"{path}/end").status == 404
-    assert bo.post(f"{path}/end").code == "not_allowed"
-    assert ivy.post(f"{path}/end").body["cancelled_at"] is not None
-    assert who_answers(rota, noon) == ivy.seat.pk
-    with inside(home_of(rota)):
-        absence = Absence.objects.get(pk=made.body["id"])
-    assert [name for name, _, _ in events_of(absence)] == ["absence.added", "absence.ended"]
-
-
-def test_who_comes_back_early_was_away_until_then(rota: Rota, dee: Person, ivy: Person, now: datetime) -> None:
-    made = away(dee, now - timedelta(hours=2), now + timedelta(hours=2))
-    assert who_answers(rota, now) == ivy.seat.pk
-    ended = dee.post(f"absences/{made.body['id']}/end").body
-    assert ended["cancelled_at"] is None
-    assert ended["ends_at"] < made.body["ends_at"]
-    assert who_answers(rota, now + timedelta(hours=1)) == dee.seat.pk
-    assert who_answers(rota, now - timedelta(seconds=30)) == ivy.seat.pk
-
-
-def test_who_is_gone_is_not_away(rota: Rota, ana: Person, dee: Person, lea: Person, now: datetime) -> None:
-    made = away(dee, now + DAY, now + 2 * DAY)
-    assert ana.post(f"seats/{dee.seat.pk}/revoke", {"reason": "left"}).status == 200
-    assert lea.get(f"absences/{made.body['id']}").body["cancelled_at"] is not None

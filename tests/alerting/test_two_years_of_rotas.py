@@ -51,7 +51,9 @@ def rotas_of(zone: str) -> dict[str, Drawing]:
         "somebody is away, somebody stands in, somebody swapped": Drawing(
             (layer(1, zone, members=PEOPLE[:4]),),
             overrides=(Stretch(UUID(int=9), PEOPLE[6], START + 80 * DAY, START + 90 * DAY + 17 * MINUTE),),
-            swaps=(TakenSwap(UUID(int=8), PEOPLE[0], START + 300 * DAY, START + 320 * DAY, PEOPLE[5]),),
+            swaps=(
+                TakenSwap(UUID(int=8), PEOPLE[0], START + 300 * DAY, START + 320 * DAY, PEOPLE[5], START, START + DAY),
+            ),
             absences={PEOPLE[1]: (Stretch(UUID(int=7), PEOPLE[1], START + 60 * DAY, START + 400 * DAY),)},
             here=here - {PEOPLE[2]},
         ),
