@@ -14,7 +14,7 @@ from permissions.needs import Need
 from permissions.viewset import ReadViews
 
 
-class AlarmView(serializers.ModelSerializer[Alarm]):
+class AuditorAlarmView(serializers.ModelSerializer[Alarm]):
     check_name = serializers.CharField(
         help_text="What stood still, as in `pages_late`; the operator's guide tells each."
     )
@@ -37,7 +37,7 @@ class Alarms(ReadViews):
 
     sees = Need.JOBS_READ
     needs: ClassVar[Any] = {"list": Need.JOBS_READ, "retrieve": Need.JOBS_READ}
-    serializer_class = AlarmView
+    serializer_class = AuditorAlarmView
     asks = AlarmFilter
 
     def rows(self) -> Any:
