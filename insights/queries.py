@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Min, Q, QuerySet
 
 from alerting.models import Page
-from approvals.models import Approval, Decision
+from approvals.models import Approval, Bypass, Decision
 from incidents.models import (
     Clock,
     Delivery,
@@ -229,7 +229,9 @@ def _names(
     """Seats and keys by id, as people know them; two queries."""
     wanted: set[UUID] = {event.actor_id for event in events if event.actor_id}
     wanted |= {person for duty in duties for person in (duty.seat_id, duty.deputy_id) if person}
-    wanted |= {decision.seat_id for found in statements for decision in found.decisions}
+    voices = [decision for found in statements for decision in found.decisions]
+    wanted |= {seat for voice in voices for seat in (voice.seat_id, voice.on_behalf_of_id) if seat}
+    wanted |= {seat for found in statements for bypass in found.bypasses for seat in _both(bypass)}
     if postmortem is not None:
         wanted |= {UUID(lesson["owner_seat_id"]) for lesson in postmortem.lessons if lesson["owner_seat_id"]}
     names: dict[UUID | None, str] = dict(Seat.objects.filter(pk__in=wanted).values_list("pk", "user__name"))
@@ -249,10 +251,15 @@ class _Found:
         self.deliveries: list[Delivery] = []
         self.approvals: list[Approval] = []
         self.decisions: list[Decision] = []
+        self.bypasses: list[Bypass] = []
+
+
+def _both(bypass: Bypass) -> list[UUID]:
+    return [seat for seat in (bypass.first_seat_id, bypass.second_seat_id) if seat]
 
 
 def _statements(incident: Incident, *, internal: bool) -> list[_Found]:
-    """The incident's statements in the order in which they were begun; five queries."""
+    """The incident's statements in the order in which they were begun; five queries, six after a bypass."""
     rows = Statement.objects.filter(incident=incident).order_by("pk")
     if not internal:
         rows = rows.exclude(stage__in=[StatementStage.DRAFT, StatementStage.WITHDRAWN])
@@ -269,6 +276,10 @@ def _statements(incident: Incident, *, internal: bool) -> list[_Found]:
         asked[approval.pk].approvals.append(approval)
     for decision in Decision.objects.filter(approval__in=asked).order_by("at", "pk"):
         asked[decision.approval_id].decisions.append(decision)
+    bypassed = [pk for pk, held in asked.items() if any(one.bypassed_at for one in held.approvals)]
+    if bypassed:
+        for bypass in Bypass.objects.filter(approval__in=bypassed, second_at__isnull=False).order_by("second_at"):
+            asked[bypass.approval_id].bypasses.append(bypass)
     deliveries = Delivery.objects.filter(statement__in=statements).select_related("post", "account").order_by("pk")
     for delivery in deliveries:
         found[delivery.statement_id].deliveries.append(delivery)
@@ -293,13 +304,33 @@ def _statement(found: _Found, names: Mapping[UUID | None, str]) -> dict[str, Any
             {
                 "stage": stages[decision.approval_id][decision.stage_index]["name"],
                 "person": names.get(decision.seat_id),
+                "on_behalf_of": names.get(decision.on_behalf_of_id),
                 "verdict": decision.verdict,
                 "at": decision.at,
-                "of_these_words": decision.digest == found.newest.digest,
+                # Of these very words, or taken over to them because nothing that the person looked at has changed.
+                "of_these_words": decision.digest == found.newest.digest
+                or decision.approval_id == found.newest.approval_id,
             }
             for decision in found.decisions
+            if not _taken_over(decision, found)
+        ],
+        "bypasses": [
+            {
+                "people": [names.get(seat) for seat in _both(bypass)],
+                "reasons": [bypass.first_reason, bypass.second_reason],
+                "at": bypass.second_at,
+                "of_these_words": bypass.digest == found.newest.digest,
+            }
+            for bypass in found.bypasses
         ],
     }
+
+
+def _taken_over(decision: Decision, found: _Found) -> bool:
+    """Whether what somebody said stands further on, with a newer version of the words."""
+    origin = decision.carried_from_id or decision.pk
+    newer = [voice for voice in found.decisions if voice.carried_from_id == origin and voice.pk > decision.pk]
+    return bool(newer)
 
 
 def _carrier(delivery: Delivery | None) -> dict[str, Any]:

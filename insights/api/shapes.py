@@ -108,7 +108,19 @@ class ReportText(_Part):
 class ReportVoice(_Part):
     stage = serializers.CharField()
     person = _word()
+    on_behalf_of = _word()
     verdict = serializers.CharField()
+    at = serializers.DateTimeField()
+    of_these_words = serializers.BooleanField(
+        help_text="False: about an earlier version. True also for a voice that was taken over to this one."
+    )
+
+
+class ReportBypass(_Part):
+    """Two people who let the words out without the process."""
+
+    people = serializers.ListField(child=serializers.CharField(allow_null=True))
+    reasons = serializers.ListField(child=serializers.CharField())
     at = serializers.DateTimeField()
     of_these_words = serializers.BooleanField(help_text="False: about an earlier version.")
 
@@ -124,6 +136,7 @@ class ReportStatement(_Part):
     published_at = _instant()
     texts = ReportText(many=True)
     voices = ReportVoice(many=True)
+    bypasses = ReportBypass(many=True)
 
 
 class ReportClock(_Part):

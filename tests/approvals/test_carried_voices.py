@@ -252,11 +252,12 @@ def test_the_gate_compares_what_was_said_with_what_is_claimed(
     say(lea, "approve", first)
     second = ask(stages=[WORDS], payload=made(media=[PICTURE]))
     claim: dict[str, Any] = {"digest": first.digest, "hats": ["crisis_lead"], "seat_id": lea.seat.pk}
-    claim |= {
+    lies: dict[str, dict[str, Any]] = {
         "digest": {"digest": second.digest},
         "hats": {"hats": ["owner"]},
         "seat": {"seat_id": ana.seat.pk},
-    }.get(lie, {})
+    }
+    claim |= lies.get(lie, {})
     with walled(north.agency):
         origin = Decision.objects.get(approval_id=first.pk)
         if lie == "step":

@@ -12,9 +12,10 @@ from approvals.actions import spend_approval, void_approval
 from approvals.models import Approval
 from approvals.queries import why_not
 from core.lifecycle import CannotMove
-from tests.approvals.conftest import LEAD, TEXT, Asking, say
-from tests.cast import Person, events_of, walled
+from tests.approvals.conftest import CLIENT, LEAD, TEXT, Asking, say
+from tests.cast import Person, events_of, seat_person, walled
 from tests.conftest import North
+from tests.permissions.revocation.conftest import report_on
 
 pytestmark = pytest.mark.django_db
 Reading = Callable[[Approval], Approval]
@@ -88,3 +89,26 @@ def test_a_leavers_unused_voices_and_open_requests_are_void(
 
 def _why_not(approval: Approval, north: North, at: datetime) -> str | None:
     return why_not(approval, account_id=north.aurora_account.pk, text=TEXT, digest=approval.digest, at=at)
+
+
+def test_whoever_alone_can_fill_a_hat_or_a_parallel_step_leaves_a_task(
+    north: North, ana: Person, lea: Person, cy: Person, ask: Asking, now: datetime
+) -> None:
+    lou = seat_person(north.agency, "lou", "crisis_lead", at=now)
+    at_once = ask(stages=[LEAD | {"order": 1}, CLIENT | {"order": 1}])
+    hatted = ask(stages=[LEAD | {"quorum": 2, "hats": ["client_approver"]}])
+    ask(stages=[LEAD])  # Lea can decide on this one too
+    say(lou, "approve", hatted)
+    waiting = {
+        task["title"].split()[7].rstrip(",")
+        for task in _tasks(ana, cy)
+        if task["line"] == "decisions that wait for them"
+    }
+    assert waiting == {str(at_once.pk), str(hatted.pk)}
+    assert _tasks(ana, lou) == []
+
+
+def _tasks(ana: Person, person: Person) -> list[dict[str, str]]:
+    answer = ana.post(f"seats/{person.seat.pk}/revoke", {"reason": "left"})
+    assert answer.status == 200, answer.body
+    return [dict(task) for task in report_on(person, by=ana)["tasks"]]
