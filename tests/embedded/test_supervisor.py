@@ -20,7 +20,19 @@ from crisisapi.embedded.processes import command_line, wait_until
 from crisisapi.embedded.supervisor import choose_port
 
 ROOT = Path(__file__).parents[2]
-EVERYTHING = {"postgres", "valkey", "web", "alerts", "messages", "publish", "listen", "fetch", "bulk", "beat", "auditor"}
+EVERYTHING = {
+    "postgres",
+    "valkey",
+    "web",
+    "alerts",
+    "messages",
+    "publish",
+    "listen",
+    "fetch",
+    "bulk",
+    "beat",
+    "auditor",
+}
 
 
 class System:
