@@ -26,6 +26,7 @@ from core.refusals import Invalid
 from permissions.needs import Need
 from permissions.schema import SEEN
 from permissions.viewset import HouseViewSet, ReadViews
+from tenants.models import Seat
 
 CLOCK = r"\A([01]\d|2[0-3]):[0-5]\d\Z"
 MOST_TURN_UNITS = {"hours": 24 * 7 * 8, "days": 7 * 8, "weeks": 8}
@@ -412,7 +413,9 @@ class PersonsSchedule(WithStretch):
         """From `from` until `until`: a fortnight unless said, 366 days at most."""
         wanted = self.asked(PersonsStretchShape)
         since, until = self.stretch(wanted, usual=USUAL_SCHEDULE)
-        seat = wanted.get("seat", self.caller.seat_id)
+        seat = self.caller.seat_id
+        if "seat" in wanted:
+            seat = self.named(Seat.objects.all(), wanted["seat"], field="seat", sees=Need.SEATS_READ).pk
         spans = [
             {"rota": rota, "starts_at": span.starts_at, "ends_at": span.ends_at, **_duty(span.duty)}
             for rota, span in duties_of(seat, since, until)
