@@ -12,7 +12,7 @@ from structlog.types import Processor, WrappedLogger
 MASK = "***"
 # Our own tokens begin with a mark so that filters like this one, and scanners of repositories, recognise them.
 _SECRETS = re.compile(
-    r"(?P<kept>\b(?:csk|csl|css|scm|whsec|cin)_|/v1/(?:reports|decisions|acknowledge)/|/voice\?token=|\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"
+    r"(?P<kept>\b(?:csk|csl|css|ccf|scm|whsec|cin)_|/v1/(?:reports|decisions|acknowledge|calendars)/|/voice\?token=|\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]+"
     r"|(?P<url>\b[a-z][a-z0-9+.-]*://)[^\s/@:\"']*:[^\s/@\"']+(?=@)",
     re.IGNORECASE,
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -29,9 +31,10 @@ class HoleView(serializers.Serializer[Any]):
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
     why = serializers.ChoiceField(
-        choices=["gap", "hours", "nobody"],
-        help_text="`gap`: its rota has nobody then; `hours`: nobody who is named keeps these hours; `nobody`: "
-        "nobody who is named is here.",
+        choices=["gap", "nobody", "hours", "quiet", "no_person"],
+        help_text="`gap`: its rota has nobody then; `nobody`: nobody who is named is here; `hours`: who is here does "
+        "not keep the hours of the step; `quiet`: they keep quiet hours; `no_person`: it names only channels, or "
+        "people whom only an incident will know.",
     )
 
 
@@ -59,11 +62,12 @@ class CoverageView(serializers.Serializer[Any]):
     brand = serializers.UUIDField()
     until = serializers.DateTimeField()
     policy = serializers.UUIDField(allow_null=True, help_text="Null for the ladder of the house: every owner.")
-    proved = serializers.BooleanField(help_text="No hole in any step, and the client has somebody who can agree.")
-    severities = SeverityCoverageView(many=True)
-    approvers = serializers.ListField(
-        child=serializers.UUIDField(), help_text="The client's people who can agree to words. Empty is a hole."
+    proved = serializers.BooleanField(
+        help_text="No hole in any step, and at each minute the client has somebody who can agree."
     )
+    severities = SeverityCoverageView(many=True)
+    approvers = ReachedView(many=True, help_text="The client's people who can agree to words.")
+    unapproved = HoleView(many=True, help_text="When there is no such person.")
 
     def get_fields(self) -> dict[str, Any]:
         return {"from": serializers.DateTimeField(), **super().get_fields()}
@@ -82,7 +86,7 @@ class CoverageProof(HouseViewSet):
         wanted = self.asked(CoverageShape)
         brand = self.named(Brand.objects.all(), wanted["brand"], field="brand", sees=Need.BRANDS_READ)
         days = timedelta(days=min(int(wanted.get("days", USUAL_DAYS)), MOST_DAYS))
-        found = coverage_of(brand.pk, self.now, self.now + days, at=self.now)
+        found = coverage_of(brand.pk, self.now, self.now + days)
         return Response(CoverageView({"brand": brand.pk, **_shown(found)}).data)
 
 
@@ -99,9 +103,7 @@ def _shown(found: Coverage) -> dict[str, Any]:
                     {
                         "step": step.step,
                         "asked": step.asked,
-                        "people": [
-                            {"seat": seat, "by": "proven" if found.ways[seat] else "email"} for seat in step.seats
-                        ],
+                        "people": _people(found, step.seats),
                         "holes": _holes(step.holes),
                     }
                     for step in steps
@@ -110,8 +112,13 @@ def _shown(found: Coverage) -> dict[str, Any]:
             }
             for severity, steps in found.steps.items()
         ],
-        "approvers": list(found.approvers),
+        "approvers": _people(found, found.approvers),
+        "unapproved": _holes(found.unapproved),
     }
+
+
+def _people(found: Coverage, seats: Iterable[UUID]) -> list[dict[str, Any]]:
+    return [{"seat": seat, "by": "proven" if found.ways[seat] else "email"} for seat in seats]
 
 
 def _holes(holes: tuple[Hole, ...]) -> list[dict[str, Any]]:

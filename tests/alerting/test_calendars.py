@@ -13,6 +13,7 @@ from alerting.calendar import NotACalendar, read
 from alerting.models import CalendarFeed, ImportedShift, Rota
 from alerting.queries import on_call
 from alerting.queries.feeds import shown_by
+from core.logs import masked
 from core.wall import inside
 from tests.alerting.scene import home_of, rota_of
 from tests.cast import Answer, Person, events_of, seat_person, send
@@ -71,6 +72,7 @@ def test_a_calendar_program_reads_ones_duty(rota: Rota, dee: Person, eve: Person
 def test_a_rotas_calendar_names_its_people(rota: Rota, dee: Person, bo: Person) -> None:
     made = bo.post("calendar-feeds", {"rota": str(rota.pk)})
     text = send("GET", path_of(made)).body.decode()
+    assert path_of(made).rsplit("/", 1)[-1] not in masked(f'"GET {path_of(made)} HTTP/1.1" 200')
     assert "SUMMARY:Dee (First line)" in text
     assert "SUMMARY:Ivy (First line)" in text
 
