@@ -349,3 +349,23 @@ def test_taking_voices_over_from_somebody_who_is_leaving_leaves_none_behind(
     with walled(north.agency):
         carried = Decision.objects.filter(approval_id=second.pk).exists()
     assert (carried, second.stage) in [(True, "VOIDED"), (False, "PENDING")]
+
+
+@pytest.mark.parametrize("who", ["speaker", "spoken for"])
+def test_a_voice_waits_for_a_goodbye_that_has_begun(
+    north: North, ana: Person, lea: Person, ask: Asking, reread: Reading, now: datetime, who: str
+) -> None:
+    mo = seat_person(north.agency, "mo", "account_manager", brands=[north.aurora], at=now)
+    approval = ask(stages=[LEAD])
+    delegated(north, lea, mo, now)
+    leaver = mo if who == "speaker" else lea
+    outcomes: list[str] = []
+    voice = Thread(target=lambda: outcomes.extend(race(approving(north, mo, approval, now))))
+    with walled(north.agency):
+        revoke_seat(seat_id=leaver.seat.pk, reason="left", by=ana.actor, at=now)
+        voice.start()
+        voice.join(timeout=1)
+        assert voice.is_alive(), "it did not wait"
+    voice.join(timeout=30)
+    assert outcomes == [NotAllowed.code if who == "speaker" else NotAnApprover.code]
+    assert reread(approval).stage == "PENDING"
