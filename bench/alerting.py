@@ -108,10 +108,11 @@ def _storm(stage: _Stage) -> Iterator[Figure]:
     """Two thousand distinct alerts at once: how soon everybody knows, and whether anybody was told twice or not."""
     broker = redis.Redis.from_url(settings.REDIS_URL)
     _bare_tasks(broker, 10)  # not counted: their worker is still waking up
-    theirs = _bare_tasks(broker, TASKS)
+    before = _bare_tasks(broker, TASKS)
     seconds = stage.page_many(STORM)
-    theirs += _bare_tasks(broker, TASKS)
-    rate, peer = STORM / seconds, 2 * TASKS / theirs
+    after = _bare_tasks(broker, TASKS)
+    # The better of both: a machine that was busy with something else must not flatter us.
+    rate, peer = STORM / seconds, TASKS / min(before, after)
     yield Figure(
         "pages_a_second", rate, "pages/s", f"bare Celery tasks that do nothing: {peer:,.0f}/s", rate / peer,
         f">= {RATIO}", rate / peer >= RATIO,
