@@ -33,6 +33,7 @@ from jobs.actions import run_job
 from jobs.models import Job
 from ledger.models import Event
 from tenants.actions.goodbyes import revoke_seat
+from tenants.models import Seat
 from tests.approvals.conftest import CLIENT, LEAD, Asking
 from tests.cast import Person, events_of, seat_person, walled
 from tests.conftest import North
@@ -369,3 +370,21 @@ def test_a_voice_waits_for_a_goodbye_that_has_begun(
     voice.join(timeout=30)
     assert outcomes == [NotAllowed.code if who == "speaker" else NotAnApprover.code]
     assert reread(approval).stage == "PENDING"
+
+
+def test_the_voice_of_somebody_whose_goodbye_has_begun_is_not_taken_over(
+    north: North, ana: Person, lea: Person, ask: Asking, reread: Reading, now: datetime
+) -> None:
+    steps = [LEAD | {"looks_at": ["media"]}, CLIENT]
+    first = ask(stages=steps)
+    approving(north, lea, first, now)()
+    made: list[Approval] = []
+    asking = Thread(target=lambda: race(lambda: made.append(ask(text="Other.", stages=steps, carries_from=first.pk))))
+    with walled(north.agency):
+        Seat.objects.locked(lea.seat.pk)  # as a goodbye begins, before it writes
+        asking.start()
+        asking.join(timeout=30)
+        assert not asking.is_alive(), "it waited"
+    assert reread(made[0]).stage_index == 0
+    with walled(north.agency):
+        assert not Decision.objects.filter(approval_id=made[0].pk).exists()
