@@ -42,6 +42,37 @@ class LegalBasis(TextChoices):
     INTEREST = "legitimate_interest", "Legitimate interest"
 
 
+class PolicyChapter(TextChoices):
+    COPYRIGHT = "copyright", "Copyright"
+    PRIVACY = "privacy", "Privacy"
+    CONFIDENTIALITY = "confidentiality", "Confidentiality"
+    BRAND_VOICE = "brand_voice", "Brand voice"
+    FREE = "free", "Of its own"
+
+
+class RuleKind(TextChoices):
+    """What a rule of a policy looks for."""
+
+    BANNED = "banned", "Words that may not be said"
+    REQUIRED = "required", "Words that must be said"
+    CONFIDENTIAL = "confidential", "Confidential names"
+    CREDIT = "credit", "Credit for what others made"
+    DISCLAIMER = "disclaimer", "Disclaimer"
+    EMBARGO = "embargo", "Embargo"
+    LINKS = "links", "Links"
+    LENGTH = "length", "Length"
+    TONE = "tone", "Words of the wrong tone"
+    PATTERN = "pattern", "Pattern"
+
+
+class RuleSeverity(TextChoices):
+    """What a finding does to a text."""
+
+    BLOCK = "block", "Nothing goes out"
+    WARN = "warn", "Somebody must look at it"
+    ADVISE = "advise", "It could be better"
+
+
 class DraftStage(TextChoices):
     """Where the next version of a plan stands."""
 
