@@ -30,7 +30,9 @@ from permissions.roles import OVERSEERS, OWNER, Side
 Rows = TypeVar("Rows", bound=Model)
 # What can still be done on an archived brand: reading, taking away, and opening it again.
 ON_ARCHIVED = frozenset({need for need in Need if need.reads} | {Need.BRANDS_CHANGE, Need.ROLES_GRANT})
-FOR_EVERYONE_INSIDE = frozenset({Need.AGENCY_READ, Need.SEATS_READ, Need.ROTAS_READ})
+FOR_EVERYONE_INSIDE = frozenset(
+    {Need.AGENCY_READ, Need.CONTACTS_READ, Need.POLICIES_READ, Need.ROTAS_READ, Need.SEATS_READ}
+)
 
 # All that a caller's every question turns on, in one statement. What somebody holds on brands is asked need by need.
 STANDING = """
