@@ -216,6 +216,13 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "plan_template.published": facts(name=WORD, number=COUNT),
     "message.added": facts(title=WORD, kind=WORD, digest=DIGEST),
     "message.approved": facts(digest=DIGEST, expires_at=INSTANT),
+    "policy.created": facts(name=WORD),
+    "policy.revised": facts(fields=WORDS),
+    "policy.published": facts(name=WORD, number=COUNT, version_id=ID, asks_again=FLAG, rules=COUNT),
+    "policy.retired": facts(reason=LINE),
+    "policy.acknowledgement_asked": facts(number=COUNT, people=COUNT),
+    "policy.reminded": facts(number=COUNT, people=COUNT),
+    "policy.acknowledged": facts(number=COUNT, version_id=ID, late=FLAG),
     # publishing
     "post.scheduled": facts(account_id=ID, scheduled_at=INSTANT, lane=WORD),
     "posts.imported": facts(count=COUNT, import_id=ID),

@@ -1,22 +1,44 @@
-"""Doors for machines: plans that went stale."""
+"""Doors for machines: plans that went stale, policies to be acknowledged."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from core.actor import Actor
 from core.letters import Desk, register_letters
-from jobs.handlers import Run
+from jobs.actions import later
+from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
-from readiness.actions import tell_stale_plans
+from readiness.actions import ask_audience, remind_people, tell_stale_plans, tend_campaigns
+from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
 from readiness.actions.plans import STALE_LETTER
-from readiness.queries.letters import nothing_to_note, stale_letter
+from readiness.actions.policies import ASK_AUDIENCE
+from readiness.queries.letters import acknowledge_letter, nothing_to_note, stale_letter
 
 KEEPER = Actor.rule("plan keeper")
+CAMPAIGNS = Actor.rule("policy campaigns")
 
 register_letters(STALE_LETTER, Desk(write=stale_letter, posted=nothing_to_note))
+register_letters(ACKNOWLEDGE_LETTER, Desk(write=acknowledge_letter, posted=nothing_to_note))
 
 
 @in_rounds("readiness.tell_stale_plans", every=timedelta(hours=6), queue="bulk", lease=120)
 def look_for_stale_plans(run: Run) -> None:
     tell_stale_plans(by=KEEPER, at=run.at)
+
+
+@job(ASK_AUDIENCE, queue="bulk", semantics="at_least_once", max_attempts=8, lease=120)
+def ask_for_acknowledgements(run: Run) -> None:
+    if ask_audience(version_id=UUID(run.args["version_id"]), by=CAMPAIGNS, at=run.at):
+        later(ASK_AUDIENCE, key=run.args["version_id"], agency_id=run.agency_id, at=run.at, args=run.args)
+
+
+@in_rounds("readiness.tend_campaigns", every=timedelta(hours=6), queue="bulk", lease=120)
+def look_after_campaigns(run: Run) -> None:
+    tend_campaigns(at=run.at)
+
+
+@in_rounds("readiness.remind_people", every=timedelta(hours=1), queue="bulk", lease=300)
+def remind_of_policies(run: Run) -> None:
+    remind_people(by=CAMPAIGNS, at=run.at)

@@ -1,4 +1,6 @@
-"""What people have agreed to takes effect: a message is ready for the fast lane, a plan is in force."""
+"""What people have agreed to takes effect: a message is ready for the fast lane, a plan is in force.
+And whoever comes is asked to acknowledge the policies of their place.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from uuid import UUID
 from core.actor import Actor
 from ledger.models import Event
 from ledger.subscriptions import on
-from readiness.actions import ABOUT_DRAFT, ABOUT_MESSAGE, approve_message, publish_draft, send_draft_back
+from readiness.actions import (
+    ABOUT_DRAFT,
+    ABOUT_MESSAGE,
+    approve_message,
+    ask_newcomer,
+    publish_draft,
+    send_draft_back,
+)
 
 
 @on("approval.granted", reaction="readiness.approve_message")
@@ -42,3 +51,9 @@ def plan_was_not_signed_off(event: Event, at: datetime) -> None:
             by=Actor.rule("readiness.send_plan_back"),
             at=at,
         )
+
+
+@on("role.granted", "seat.created", reaction="readiness.ask_newcomer")
+def somebody_came(event: Event, at: datetime) -> None:
+    seat_id = event.subject_id if event.name == "seat.created" else UUID(event.facts["seat_id"])
+    ask_newcomer(seat_id=seat_id, by=Actor.rule("readiness.ask_newcomer"), at=at)

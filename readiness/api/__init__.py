@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from readiness.api import library, plans
+from readiness.api import acknowledgements, library, plans, policies
 
-routes = [*plans.routes, *library.routes]
+routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from core.letters import Letter
 from permissions.queries.holders import seats_with_role
-from readiness.models import Plan
+from readiness.models import Acknowledgement, Plan
 from readiness.queries.health import health_of
 from readiness.queries.plans import newest_version_of
 from tenants.models import Seat
+from tenants.states import SeatStage
 
 
 def keeper_of(plan: Plan, at: datetime) -> Seat | None:
@@ -46,3 +47,25 @@ def stale_letter(plan_id: UUID, at: datetime) -> Letter | None:
 
 def nothing_to_note(_thing_id: UUID) -> None:
     """The letter leaves no trace here: it says what is true when it is posted."""
+
+
+def acknowledge_letter(acknowledgement_id: UUID, _at: datetime) -> Letter | None:
+    """That somebody is to acknowledge a policy; None when they have, need not any more, or are gone."""
+    rows = Acknowledgement.objects.select_related("version__policy__brand", "version__policy__agency", "seat__user")
+    row: Acknowledgement = rows.get(pk=acknowledgement_id)
+    if row.acknowledged_at is not None or row.excused_at is not None or row.seat.stage != SeatStage.ACTIVE:
+        return None
+    policy = row.version.policy
+    whose = policy.brand.name if policy.brand else policy.agency.name
+    again = f" This is reminder {row.reminders}." if row.reminders else ""
+    text = "\n".join(
+        [
+            f"Please read the policy {policy.name} of {whose}, version {row.version.number}, and acknowledge it",
+            f"by {row.due_at:%Y-%m-%d}.{again}",
+            "",
+            *(f"- {chapter['title']}" for chapter in row.version.chapters),
+            "",
+            f"Sign in to {policy.agency.name} to read it; it waits under your acknowledgements.",
+        ]
+    )
+    return Letter(uuid5(row.pk, str(row.reminders)), row.seat.user.email, f"To acknowledge: {policy.name}", text)
