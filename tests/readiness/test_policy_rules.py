@@ -61,19 +61,19 @@ def banned(*words: str, **more: Any) -> Rule:
         ("We guarantee, guaranteed.", "guarantee*", ["guarantee", "guarantee"]),
         ("100% safe", "100% safe", ["100% safe"]),
         ("100%\u00a0 \n safe", "100% safe", ["100%\u00a0 \n safe"]),
-        ("Ｓａｆｅ", "safe", ["Ｓａｆｅ"]),
+        ("\uff33\uff41\uff46\uff45", "safe", ["\uff33\uff41\uff46\uff45"]),
         ("sa\u00adfe and s\u200bafe", "safe", ["sa\u00adfe", "s\u200bafe"]),
         ("cafe\u0301", "café", ["cafe\u0301"]),
         ("cafe\u0301", "cafe", []),
         ("el año", "ano", []),
         ("STRASSE", "Straße", ["STRASSE"]),
         ("ﬁsh", "fish", ["ﬁsh"]),
-        ("don’t", "don't", ["don’t"]),
+        ("don\u2019t", "don't", ["don\u2019t"]),
         ("#safe @safe safe_bet", "safe", ["safe", "safe", "safe"]),
         ("弊社は安全です", "安全", ["安全"]),
         ("회사는 안전", "회사", ["회사"]),
         ("ﾊﾞｸﾞ", "バグ", ["ﾊﾞｸﾞ"]),
-        ("한".join(["a", "b"]), "한", ["한"]),
+        ("a한b", "한", ["한"]),
         (normalize("NFD", "안전"), "안전", [normalize("NFD", "안전")]),
         ("", "safe", []),
     ],
@@ -298,9 +298,9 @@ def test_one_rule_reports_so_much_and_no_more() -> None:
 
 # -- properties -----------------------------------------------------------------------------------------------------
 
-LETTERS = st.sampled_from("abAB ÄéßｂﬁİΣς한가の\u0301\u00ad\u200b’'-_.#@1\n")
+LETTERS = st.sampled_from("abAB Äéß\uff42ﬁİΣς한가の\u0301\u00ad\u200b\u2019'-_.#@1\n")
 TEXTS = st.text(LETTERS, max_size=60)
-WORDS = st.text(st.sampled_from("abAÄéßｂf한の '-"), min_size=1, max_size=4)
+WORDS = st.text(st.sampled_from("abAÄéß\uff42f한の '-"), min_size=1, max_size=4)
 
 
 @given(TEXTS | st.text(max_size=60))
@@ -396,7 +396,7 @@ def steps() -> Iterator[Callable[[], int]]:
 
 HARD = [
     "a", "ab", "a b ", "e\u0301", "\u0301", " ", "\u200b", "a.", "https://a.b/ ", "a.a.", "a.de ", "www.", "bad ", "한",
-    "f a l c o n ", "Falcon", "aA", "@", "-", "a-", "ｂ", "ß",
+    "f a l c o n ", "Falcon", "aA", "@", "-", "a-", "\uff42", "ß",
 ]  # fmt: skip
 AGAINST = rules_of(
     banned(*("a" * n for n in range(1, 30)), "*b", "bad", "a b a b a c"),
