@@ -56,6 +56,7 @@ SAID: dict[str, dict[str, Any]] = {
     "readiness.PlanTemplate": {"version": 1},
     "readiness.PlanTemplateVersion": {"number": 1, "body": {}},
     "readiness.PlanVersion": {"body": PLAN, "number": 1},
+    "readiness.PolicyVersion": {"number": 1, "chapters": [], "rules": [], "audience": {"who": [], "due_days": 14}},
     "tenants.Invitation": {"side": "staff", "role": "responder"},
 }
 
