@@ -6,14 +6,31 @@ from uuid import UUID
 
 from alerting.targets import register_target
 from core.actor import Actor
-from incidents.actions import breach_clock
+from core.letters import Desk, register_letters
+from incidents.actions import breach_clock, lapse_duty_offer, tell_task_overdue
 from incidents.actions.clocks import BREACH
-from incidents.queries import holder_of_duty
+from incidents.actions.offers import LAPSE_OFFER, OFFER_LETTER
+from incidents.actions.work import TASK_DUE, TASK_LETTER
+from incidents.queries import holder_of_duty, stage_list
+from incidents.queries.letters import nothing_to_note, offer_letter, overdue_letter
 from jobs.handlers import Run, job
 
 register_target("duty", holder_of_duty)
+register_target("stage_list", stage_list)
+register_letters(TASK_LETTER, Desk(write=overdue_letter, posted=nothing_to_note))
+register_letters(OFFER_LETTER, Desk(write=offer_letter, posted=nothing_to_note))
 
 
 @job(BREACH, queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
 def breach(run: Run) -> None:
     breach_clock(clock_id=UUID(run.args["clock_id"]), by=Actor.rule("clocks"), at=run.at)
+
+
+@job(TASK_DUE, queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
+def task_due(run: Run) -> None:
+    tell_task_overdue(task_id=UUID(run.args["task_id"]), by=Actor.rule("clocks"), at=run.at)
+
+
+@job(LAPSE_OFFER, queue="alerts", semantics="at_least_once", max_attempts=8, lease=60)
+def lapse_offer(run: Run) -> None:
+    lapse_duty_offer(offer_id=UUID(run.args["offer_id"]), by=Actor.rule("clocks"), at=run.at)

@@ -9,6 +9,8 @@ from alerting.models import Page
 from core.actor import Actor
 from incidents.actions import approve_statement, follow_post, send_statement_back
 from incidents.actions.clocks import acknowledge_incidents_of
+from incidents.actions.opening import alert_stage
+from incidents.actions.postmortems import begin_review
 from incidents.actions.statements import ABOUT
 from ledger.models import Event
 from ledger.subscriptions import on
@@ -43,3 +45,26 @@ def follow(event: Event, _at: datetime) -> None:
 def acknowledge(event: Event, _at: datetime) -> None:
     page: Page = Page.objects.found(event.subject_id)
     acknowledge_incidents_of(cause_kind=page.cause_kind, cause_id=page.cause_id, by=FOLLOWING, at=event.at)
+
+
+STAGES = {
+    "incident.opened": "assessing",
+    "incident.activated": "active",
+    "incident.reopened": "active",
+    "incident.contained": "contained",
+    "incident.resolved": "resolved",
+    "incident.put_under_review": "under_review",
+    "incident.closed": "closed",
+}
+
+
+@on(*STAGES, reaction="incidents.alert_stage", queue="alerts")
+def alert(event: Event, at: datetime) -> None:
+    """Whom the plan names for the stage is told, once for each time that it is reached."""
+    alert_stage(incident_id=event.subject_id, stage=STAGES[event.name], event_id=event.pk, by=FOLLOWING, at=at)
+
+
+@on("incident.resolved", reaction="incidents.open_review", queue="bulk")
+def open_review(event: Event, at: datetime) -> None:
+    """The review opens itself."""
+    begin_review(incident_id=event.subject_id, by=FOLLOWING, at=at)

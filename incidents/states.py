@@ -15,6 +15,7 @@ class Stage(TextChoices):
     UNDER_REVIEW = "UNDER_REVIEW", "Under review"
     CLOSED = "CLOSED", "Closed"
     STOOD_DOWN = "STOOD_DOWN", "Stood down"
+    MERGED = "MERGED", "Merged into another"
 
 
 GRAVE = 2  # up to this severity, whoever decides has proved shortly before who they are
@@ -26,12 +27,49 @@ INCIDENT_LIFECYCLE = Lifecycle(
     reopen=({Stage.CONTAINED, Stage.RESOLVED, Stage.UNDER_REVIEW}, Stage.ACTIVE),
     put_under_review=({Stage.RESOLVED}, Stage.UNDER_REVIEW),
     close=({Stage.UNDER_REVIEW}, Stage.CLOSED),
+    merge=({Stage.ASSESSING, Stage.ACTIVE, Stage.CONTAINED}, Stage.MERGED),
 )
 
 # While an incident stands here, people work on it: duties, tasks, severity and drafts may change.
 OPEN_STAGES = frozenset({Stage.ASSESSING, Stage.ACTIVE, Stage.CONTAINED})
 # While an incident stands here, words go out to the public.
 RUNNING_STAGES = frozenset({Stage.ACTIVE, Stage.CONTAINED})
+
+
+class Urgency(TextChoices):
+    """How soon it must be worked on, however bad it is."""
+
+    HIGH = "high", "High"
+    LOW = "low", "Low"
+
+
+class OfferStage(TextChoices):
+    OFFERED = "OFFERED", "Offered"
+    ACCEPTED = "ACCEPTED", "Accepted"
+    DECLINED = "DECLINED", "Declined"
+    LAPSED = "LAPSED", "Lapsed"
+
+
+OFFER_LIFECYCLE = Lifecycle(
+    accept=({OfferStage.OFFERED}, OfferStage.ACCEPTED),
+    decline=({OfferStage.OFFERED}, OfferStage.DECLINED),
+    lapse=({OfferStage.OFFERED}, OfferStage.LAPSED),
+)
+
+
+class LinkKind(TextChoices):
+    SIGNAL = "signal", "Signal"
+    INCIDENT = "incident", "Incident"
+    MENTION = "mention", "Mention"
+    POST = "post", "Post"
+    URL = "url", "Address"
+
+
+class Relation(TextChoices):
+    RELATED = "related", "Related"
+    CAUSED_BY = "caused_by", "Caused by"
+    DUPLICATE = "duplicate", "Duplicate of"
+    FOLLOWS = "follows", "Follows"
 
 
 class StandDownReason(TextChoices):
@@ -56,6 +94,7 @@ class ClockKind(TextChoices):
     ACKNOWLEDGE = "acknowledge", "Somebody has taken it"
     FIRST_WORDS = "first_words", "First public words"
     UPDATE = "update", "Next update"
+    INTERNAL_UPDATE = "internal_update", "Next internal update"
 
 
 class NoteKind(TextChoices):

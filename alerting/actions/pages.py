@@ -8,7 +8,7 @@ or it never fires.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -53,6 +53,7 @@ def raise_page(
     severity: int,
     headline: str,
     policy_id: UUID | None = None,
+    ladder: dict[str, Any] | None = None,
     topic: str | None = None,
     incident_id: UUID | None = None,
     by: Actor,
@@ -64,7 +65,8 @@ def raise_page(
     a brand share a page while it lives. `severity` is 1 to 4, 1 the worst. `headline` is one line of ours and holds
     nothing that a member of the public wrote. The page climbs a frozen copy of the policy that is named, else of the
     brand's, else of the agency's, else it goes to every owner. A silence that matches swallows it: it wakes nobody.
-    Of the incident that is named, only those who may see it read the page.
+    `ladder` is a policy that the caller has frozen, in the form that `policy_for` gives. Of the incident that is named,
+    only those who may see it read the page.
     """
     headline = headline[:LONGEST_HEADLINE]
     for _ in range(_TRIES):
@@ -86,7 +88,7 @@ def raise_page(
             topic=topic,
             severity=severity,
             headline=headline,
-            policy=policy_for(brand_id, named=policy_id),
+            policy=ladder or policy_for(brand_id, named=policy_id),
             raised_at=at,
         )
         Page.objects.bulk_create([page], ignore_conflicts=True)

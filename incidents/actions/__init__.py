@@ -8,7 +8,10 @@ from incidents.actions.closing import (
     reopen_incident,
     resolve_incident,
     stand_down_incident,
+    waive_review,
 )
+from incidents.actions.links import link_thing, merge_incident, split_incident, unlink_thing
+from incidents.actions.offers import answer_duty_offer, lapse_duty_offer, offer_duty
 from incidents.actions.opening import activate_incident, open_incident
 from incidents.actions.postmortems import edit_postmortem, release_postmortem
 from incidents.actions.release import follow_post, release_holding_statement, release_statement
@@ -24,19 +27,23 @@ from incidents.actions.work import (
     add_duty,
     add_task,
     assign_duty,
+    change_incident,
     change_severity,
     complete_task,
     note_incident,
     skip_task,
+    tell_task_overdue,
 )
 
 __all__ = [
     "activate_incident",
     "add_duty",
     "add_task",
+    "answer_duty_offer",
     "approve_statement",
     "assign_duty",
     "breach_clock",
+    "change_incident",
     "change_severity",
     "close_incident",
     "complete_task",
@@ -44,8 +51,12 @@ __all__ = [
     "draft_statement",
     "edit_postmortem",
     "follow_post",
+    "lapse_duty_offer",
+    "link_thing",
     "meet_clock",
+    "merge_incident",
     "note_incident",
+    "offer_duty",
     "open_incident",
     "put_incident_under_review",
     "release_holding_statement",
@@ -56,7 +67,11 @@ __all__ = [
     "revise_statement",
     "send_statement_back",
     "skip_task",
+    "split_incident",
     "stand_down_incident",
     "submit_statement",
+    "tell_task_overdue",
+    "unlink_thing",
+    "waive_review",
     "withdraw_statement",
 ]

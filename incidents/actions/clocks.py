@@ -20,6 +20,7 @@ from incidents.queries import first_words_out, last_statement_out
 from incidents.states import ClockKind
 from jobs.actions import cancel, later
 from ledger.actions import record
+from readiness.plan_body import clocks_for
 
 BREACH = "incidents.breach_clock"
 ABOUT_INCIDENT = "incidents.incident"  # how a page names an incident as its cause
@@ -28,7 +29,10 @@ OVERDUE = {
     ClockKind.ACKNOWLEDGE: "nobody has taken it in time",
     ClockKind.FIRST_WORDS: "the first public words are overdue",
     ClockKind.UPDATE: "the next update is overdue",
+    ClockKind.INTERNAL_UPDATE: "the next internal update is overdue",
 }
+# A promise that is given anew whenever it was kept.
+REPEATED = frozenset({ClockKind.UPDATE, ClockKind.INTERNAL_UPDATE})
 
 
 class ClockNotRunning(Refusal):
@@ -57,11 +61,9 @@ def start_clock(incident: Incident, *, kind: str, minutes: int, by: Actor, at: d
 def start_planned_clocks(incident: Incident, *, by: Actor, at: datetime, only: frozenset[str] | None = None) -> None:
     """Start the clocks of the frozen plan that are not running yet; `only` names the kinds, None means all."""
     running = set(Clock.objects.all().running().filter(incident=incident).values_list("kind", flat=True))
-    for wanted in incident.plan.get("clocks", []):
-        kind = wanted["kind"]
+    for kind, minutes in clocks_for(incident.plan, severity=incident.severity).items():
         if kind not in running and (only is None or kind in only):
-            running.add(kind)
-            start_clock(incident, kind=kind, minutes=wanted["minutes"], by=by, at=at)
+            start_clock(incident, kind=kind, minutes=minutes, by=by, at=at)
 
 
 def meet_clocks(incident: Incident, *, kind: str, by: Actor, at: datetime) -> int:
@@ -71,11 +73,11 @@ def meet_clocks(incident: Incident, *, kind: str, by: Actor, at: datetime) -> in
     when the same news is heard again.
     """
     clocks = list(Clock.objects.all().running().filter(incident=incident, kind=kind, started_at__lte=at))
-    if kind == ClockKind.UPDATE:
+    if kind in REPEATED:
         clocks = [clock for clock in clocks if clock.started_at < at]
     for clock in clocks:
         _meet(clock, by=by, at=at)
-        if kind == ClockKind.UPDATE and incident.running:
+        if kind in REPEATED and incident.running:
             start_clock(incident, kind=kind, minutes=clock.minutes, by=by, at=at)
     return len(clocks)
 
@@ -151,7 +153,7 @@ def meet_clock(*, clock_id: UUID, by: Actor, at: datetime) -> Clock:
     if clock.met_at is not None or clock.stopped_at is not None:
         raise ClockNotRunning(state=clock.state(at))
     _meet(clock, by=by, at=at)
-    if clock.kind == ClockKind.UPDATE and incident.running:
+    if clock.kind in REPEATED and incident.running:
         start_clock(incident, kind=clock.kind, minutes=clock.minutes, by=by, at=at)
     return clock
 

@@ -6,16 +6,17 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from alerting.actions import resolve_page
 from alerting.models import Page
 from core.actor import Actor
 from core.refusals import Refusal
-from incidents.actions.clocks import start_planned_clocks, stop_clocks
-from incidents.actions.postmortems import draft_postmortem
+from incidents.actions.clocks import REPEATED, start_planned_clocks, stop_clocks
+from incidents.actions.postmortems import begin_review
 from incidents.models import Incident, PostMortem
 from incidents.queries import loose_ends
-from incidents.states import INCIDENT_LIFECYCLE, ClockKind, PostMortemStage
+from incidents.states import GRAVE, INCIDENT_LIFECYCLE, PostMortemStage
 from ledger.actions import record
 
 
@@ -31,6 +32,13 @@ class ReviewNotReleased(Refusal):
 
     code = "review_not_released"
     title = "The post-mortem of this incident has not been released."
+
+
+class TooGraveToWaive(Refusal):
+    """Fact `severity`: a crisis as grave as this is reviewed."""
+
+    code = "too_grave_to_waive"
+    title = "The review of an incident of severity 1 or 2 is not waived."
 
 
 @transaction.atomic
@@ -63,7 +71,7 @@ def reopen_incident(*, incident_id: UUID, reason: str, by: Actor, at: datetime) 
     """Go back to work: it flared up again. Each stage keeps the first time it was reached."""
     incident = _moved(incident_id, "reopen")
     incident.save(update_fields=["stage", "version"])
-    start_planned_clocks(incident, only=frozenset({ClockKind.UPDATE}), by=by, at=at)
+    start_planned_clocks(incident, only=REPEATED, by=by, at=at)
     record("incident.reopened", on=incident, by=by, at=at, reason=reason)
     return incident
 
@@ -82,25 +90,44 @@ def stand_down_incident(*, incident_id: UUID, reason: str, note: str, by: Actor,
 
 @transaction.atomic
 def put_incident_under_review(*, incident_id: UUID, by: Actor, at: datetime) -> Incident:
-    """Begin to learn: the post-mortem is drafted with the timeline as it stands."""
-    incident = _moved(incident_id, "put_under_review")
-    incident.reviewed_at = incident.reviewed_at or at
-    incident.save(update_fields=["stage", "reviewed_at", "version"])
-    postmortem = draft_postmortem(incident, by=by, at=at)
-    record("incident.put_under_review", on=incident, by=by, at=at, postmortem_id=postmortem.pk)
+    """Begin to learn now, where the review has not opened itself yet."""
+    incident: Incident = Incident.objects.locked(incident_id)
+    INCIDENT_LIFECYCLE.step("put_under_review", from_=incident.stage)
+    begin_review(incident_id=incident.pk, by=by, at=at)
+    incident.refresh_from_db()
     return incident
 
 
 @transaction.atomic
 def close_incident(*, incident_id: UUID, note: str, by: Actor, at: datetime) -> Incident:
-    """Close the file; refused before the post-mortem is released."""
+    """Close the file; refused before the post-mortem is released, or waived by somebody's name."""
     incident = _moved(incident_id, "close")
-    if not PostMortem.objects.filter(incident=incident, stage=PostMortemStage.RELEASED).exists():
+    done = Q(stage=PostMortemStage.RELEASED) | Q(waived_at__isnull=False)
+    if not PostMortem.objects.filter(done, incident=incident).exists():
         raise ReviewNotReleased
     incident.closed_at = at
     incident.save(update_fields=["stage", "closed_at", "version"])
     record("incident.closed", on=incident, by=by, at=at, note=note)
     return incident
+
+
+@transaction.atomic
+def waive_review(*, incident_id: UUID, reason: str, by: Actor, at: datetime) -> PostMortem:
+    """Say by name that nothing is to be learned that needs writing down; only for severities 3 and 4.
+
+    Raises TooGraveToWaive (409), and CannotMove unless the incident is under review.
+    """
+    incident: Incident = Incident.objects.locked(incident_id)
+    INCIDENT_LIFECYCLE.step("close", from_=incident.stage)
+    if incident.severity <= GRAVE:
+        raise TooGraveToWaive(severity=incident.severity)
+    found: PostMortem = PostMortem.objects.select_for_update(of=("self",), no_key=True).get(incident=incident)
+    if found.waived_at is None:
+        found.waived_at, found.waived_by_id, found.waived_because = at, by.seat_id, reason
+        found.version += 1
+        found.save(update_fields=["waived_at", "waived_by_id", "waived_because", "version"])
+        record("postmortem.waived", on=found, by=by, at=at, reason=reason)
+    return found
 
 
 def _moved(incident_id: UUID, verb: str) -> Incident:

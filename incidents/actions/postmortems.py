@@ -14,7 +14,7 @@ from core.actor import Actor
 from core.refusals import Refusal
 from incidents.models import Incident, PostMortem
 from incidents.queries import timeline_of
-from incidents.states import POSTMORTEM_LIFECYCLE, PostMortemStage
+from incidents.states import INCIDENT_LIFECYCLE, POSTMORTEM_LIFECYCLE, PostMortemStage, Stage
 from ledger.actions import record
 from permissions import gate
 from permissions.gate import Caller
@@ -53,6 +53,21 @@ def draft_postmortem(incident: Incident, *, by: Actor, at: datetime) -> PostMort
         postmortem.version += 1
         postmortem.save(update_fields=["stage", "timeline", "released_at", "version"])
     record("postmortem.drafted", on=postmortem, by=by, at=at, events=len(events))
+    return postmortem
+
+
+@transaction.atomic
+def begin_review(*, incident_id: UUID, by: Actor, at: datetime) -> PostMortem | None:
+    """The crisis is over: the review opens itself, with the events as they stand. Safe to repeat."""
+    incident: Incident = Incident.objects.locked(incident_id)
+    if incident.stage != Stage.RESOLVED:
+        return None
+    incident.stage = INCIDENT_LIFECYCLE.step("put_under_review", from_=incident.stage)
+    incident.reviewed_at = incident.reviewed_at or at
+    incident.version += 1
+    incident.save(update_fields=["stage", "reviewed_at", "version"])
+    postmortem = draft_postmortem(incident, by=by, at=at)
+    record("incident.put_under_review", on=incident, by=by, at=at, postmortem_id=postmortem.pk)
     return postmortem
 
 

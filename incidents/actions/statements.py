@@ -40,12 +40,24 @@ class AlreadyOut(Refusal):
 
 @transaction.atomic
 def draft_statement(
-    *, incident_id: UUID, title: str, language: str, deliveries: Deliveries, by: Actor, at: datetime
+    *,
+    incident_id: UUID,
+    title: str,
+    language: str,
+    deliveries: Deliveries,
+    claims: Sequence[str] = (),
+    by: Actor,
+    at: datetime,
 ) -> Statement:
-    """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it."""
+    """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it.
+
+    `claims` are words of the plan for what it says (an apology, a recall): they choose who must agree.
+    """
     incident = lock_open(incident_id)
     payload = payload_for(incident.brand_id, language, deliveries)
-    statement = Statement(brand_id=incident.brand_id, incident=incident, title=title, created_at=at)
+    statement = Statement(
+        brand_id=incident.brand_id, incident=incident, title=title, claims=sorted(set(claims)), created_at=at
+    )
     statement.save(force_insert=True)
     version = write_version(statement, payload, by=by, at=at)
     record("statement.drafted", on=statement, by=by, at=at, title=title, version=1, digest=version.digest)
@@ -95,18 +107,27 @@ def locked_statement(statement_id: UUID) -> tuple[Incident, Statement, Statement
 
 @transaction.atomic
 def revise_statement(
-    *, statement_id: UUID, title: str, language: str, deliveries: Deliveries, by: Actor, at: datetime
+    *,
+    statement_id: UUID,
+    title: str,
+    language: str,
+    deliveries: Deliveries,
+    claims: Sequence[str] | None = None,
+    by: Actor,
+    at: datetime,
 ) -> Statement:
     """Change the words: a new version, which nobody has agreed to yet. The approval of the old words is void.
 
-    Where only the title changes, the words and their approval stay.
+    Where only the title changes, the words and their approval stay; other claims may ask other people.
     """
     _, statement, old = locked_statement(statement_id)
     revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)
     payload = payload_for(statement.brand_id, language, deliveries)
     statement.title = title
+    claimed = statement.claims if claims is None else sorted(set(claims))
     newest = old
-    if digest_of(payload) != old.digest:
+    if digest_of(payload) != old.digest or claimed != statement.claims:
+        statement.claims = claimed
         statement.stage = revised
         statement.current_version += 1
         newest = write_version(statement, payload, by=by, at=at)
@@ -114,7 +135,7 @@ def revise_statement(
         if approval is not None:
             void_approval(approval_id=approval.pk, reason="The text was changed.", by=by, at=at)
     statement.version += 1
-    statement.save(update_fields=["title", "stage", "current_version", "version"])
+    statement.save(update_fields=["title", "claims", "stage", "current_version", "version"])
     record("statement.revised", on=statement, by=by, at=at, version=newest.number, digest=newest.digest)
     return statement
 
@@ -129,6 +150,21 @@ def live_approval(version: StatementVersion) -> Approval | None:
         .first()
     )
     return approval
+
+
+def networks_of(version: StatementVersion) -> set[str]:
+    """The networks on which these words would go out."""
+    accounts = [delivery["account"] for delivery in version.payload["deliveries"]]
+    return set(SocialAccount.objects.filter(pk__in=accounts).values_list("network", flat=True))
+
+
+def _asked_before(newest: StatementVersion) -> UUID | None:
+    """The request about the version before that people were asked about: its voices count where nothing changed."""
+    before = StatementVersion.objects.filter(
+        statement_id=newest.statement_id, number__lt=newest.number, approval__isnull=False
+    )
+    found: UUID | None = before.order_by("-number").values_list("approval_id", flat=True).first()
+    return found
 
 
 @transaction.atomic
@@ -146,10 +182,12 @@ def submit_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statemen
         about_id=newest.pk,
         incident_id=incident.pk,
         payload=newest.payload,
-        stages=approval_stages(incident),
+        stages=approval_stages(incident, networks=networks_of(newest), claims=statement.claims),
         author_seat_ids=authors_of(statement),
         expires_at=None,
         needs_step_up=incident.severity <= GRAVE,
+        severity=incident.severity,
+        carries_from=_asked_before(newest),
         by=by,
         at=at,
     )

@@ -1,6 +1,7 @@
 """Incidents over HTTP."""
 
 from incidents.api.incidents import Incidents
+from incidents.api.links import DutyOffers, IncidentLinks
 from incidents.api.postmortems import PostMortems
 from incidents.api.restrictions import routes as restrictions
 from incidents.api.statements import Statements
@@ -13,6 +14,8 @@ routes = [
     ("incidents/<uuid:incident>/duties", Duties, "incident-duty"),
     ("incidents/<uuid:incident>/tasks", Tasks, "incident-task"),
     ("incidents/<uuid:incident>/clocks", Clocks, "incident-clock"),
+    ("incidents/<uuid:incident>/links", IncidentLinks, "incident-link"),
+    ("duty-offers", DutyOffers, "duty-offer"),
     ("statements", Statements, "statement"),
     ("post-mortems", PostMortems, "post-mortem"),
     *restrictions,

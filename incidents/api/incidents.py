@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,29 +18,38 @@ from core.http.shapes import Shape
 from core.wall import inside
 from incidents.actions import (
     activate_incident,
+    change_incident,
     change_severity,
     close_incident,
     contain_incident,
+    merge_incident,
     open_incident,
     put_incident_under_review,
     release_holding_statement,
     reopen_incident,
     resolve_incident,
+    split_incident,
     stand_down_incident,
+    waive_review,
 )
+from incidents.actions.opening import assessed
 from incidents.api.bodies import EmptyBody, IncidentReason
 from incidents.api.statements import StatementView
 from incidents.models import Incident
-from incidents.states import GRAVE, Stage, StandDownReason
+from incidents.states import GRAVE, Stage, StandDownReason, Urgency
 from permissions.needs import Need
+from permissions.schema import SEEN
 from permissions.step_up import require_step_up
 from permissions.viewset import ReadViews
 from publishing.actions import PATIENCE_S, drain_pause
 from publishing.api import PauseView
 from publishing.models import Pause
 from publishing.states import PauseStage
+from readiness.api.plans import FactsShape
 from readiness.models import Message
 from tenants.models import Brand
+
+RELATED_WITHIN = timedelta(days=3)
 
 
 class IncidentLine(serializers.ModelSerializer[Incident]):
@@ -50,9 +60,10 @@ class IncidentLine(serializers.ModelSerializer[Incident]):
     class Meta:
         model = Incident
         fields = [
-            "id", "reference", "brand", "title", "kind", "severity", "stage", "cause_kind", "cause_id",
-            "plan_version", "pause", "opened_at", "activated_at", "contained_at", "resolved_at", "reviewed_at",
-            "closed_at", "stood_down_at", "restricted", "version",
+            "id", "reference", "brand", "title", "kind", "severity", "priority", "urgency", "stage", "cause_kind",
+            "cause_id", "plan_version", "pause", "opened_at", "activated_at", "contained_at", "resolved_at",
+            "reviewed_at", "closed_at", "stood_down_at", "merged_at", "merged_into", "split_from", "restricted",
+            "version",
         ]  # fmt: skip
 
     def get_restricted(self, incident: Incident) -> bool:
@@ -63,9 +74,12 @@ class IncidentView(IncidentLine):
     """An incident with the plan that was frozen into it."""
 
     plan = serializers.DictField(read_only=True, help_text="The plan as it was when the incident was activated.")
+    assessment = serializers.DictField(
+        read_only=True, help_text="What the plan's matrix made of what was known, and why people said otherwise."
+    )
 
     class Meta(IncidentLine.Meta):
-        fields = [*IncidentLine.Meta.fields, "plan"]
+        fields = [*IncidentLine.Meta.fields, "plan", "assessment"]
 
 
 class ActivatedIncidentView(IncidentView):
@@ -86,7 +100,40 @@ class IncidentShape(Shape):
     brand = serializers.UUIDField()
     title = serializers.CharField(max_length=200)
     kind = serializers.SlugField(max_length=40)
+    severity = serializers.IntegerField(
+        min_value=1,
+        max_value=4,
+        required=False,
+        help_text="1 is the worst. As the matrix says, when absent.",
+    )
+    facts = FactsShape(required=False, help_text="What is known: the plan's matrix says how grave that is, and why.")
+    severity_reason = serializers.CharField(
+        max_length=500, default="", allow_blank=True, help_text="Why `severity` is not what the matrix says."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "severity" not in attrs and "facts" not in attrs:
+            raise serializers.ValidationError({"severity": "Say it, or the facts."}, code="required")
+        return attrs
+
+
+class IncidentChange(Shape):
+    title = serializers.CharField(max_length=200, required=False)
+    kind = serializers.SlugField(max_length=40, required=False)
+    priority = serializers.IntegerField(min_value=1, max_value=4, required=False, help_text="1 is worked on first.")
+    urgency = serializers.ChoiceField(choices=Urgency.choices, required=False)
+
+
+class IncidentMerge(Shape):
+    into = serializers.UUIDField(help_text="Another incident of the brand, which goes on.")
+    reason = serializers.CharField(max_length=500)
+
+
+class IncidentSplit(Shape):
+    title = serializers.CharField(max_length=200)
+    kind = serializers.SlugField(max_length=40)
     severity = serializers.IntegerField(min_value=1, max_value=4, help_text="1 is the worst.")
+    reason = serializers.CharField(max_length=500)
 
 
 class IncidentActivation(Shape):
@@ -142,6 +189,11 @@ class Incidents(ReadViews):
         "put_under_review": Need.INCIDENTS_REVIEW,
         "close": Need.INCIDENTS_CLOSE,
         "change_severity": Need.INCIDENTS_STEER,
+        "partial_update": Need.INCIDENTS_STEER,
+        "merge": Need.INCIDENTS_STEER,
+        "split": Need.INCIDENTS_STEER,
+        "waive_review": Need.INCIDENTS_CLOSE,
+        "related": Need.INCIDENTS_READ,
         "holding_statement": Need.STATEMENTS_RELEASE,
     }
     serializer_class = IncidentView
@@ -159,8 +211,61 @@ class Incidents(ReadViews):
         wanted = self.read(IncidentShape)
         brand = self.named(Brand.objects.all(), wanted.pop("brand"), field="brand", sees=Need.BRANDS_READ)
         self.require(Need.INCIDENTS_OPEN, brand)
-        incident = open_incident(brand_id=brand.pk, cause_kind="", cause_id=None, **wanted, **self.told)
+        facts, reason = wanted.pop("facts", None), wanted.pop("severity_reason")
+        assessment: dict[str, Any] = {}
+        if facts is not None:
+            told = {"kind": wanted["kind"], **facts}
+            wanted["severity"], assessment = assessed(brand.pk, told, severity=wanted.get("severity"), reason=reason)
+        incident = open_incident(
+            brand_id=brand.pk, cause_kind="", cause_id=None, assessment=assessment, **wanted, **self.told
+        )
         return self.show_created(incident)
+
+    @extend_schema(parameters=[SEEN], request=IncidentChange, responses=IncidentView)
+    def partial_update(self, _request: Request, **_: Any) -> Response:
+        """Change its title, its type, what is worked on first, or how soon. Severity has a verb of its own."""
+        incident = self.subject(seen=True)
+        return self.show(
+            change_incident(incident_id=incident.pk, **self.read(IncidentChange, partial=True), **self.told)
+        )
+
+    @extend_schema(request=IncidentMerge, responses=IncidentView)
+    @action(detail=True, methods=["post"])
+    def merge(self, _request: Request, **_: Any) -> Response:
+        """It is the same story as another one of the brand, which goes on and tells both."""
+        incident = self.subject()
+        wanted = self.read(IncidentMerge)
+        into = self.named(Incident.objects.all(), wanted["into"], field="into", sees=Need.INCIDENTS_READ)
+        self.require(Need.INCIDENTS_STEER, into)
+        merged = merge_incident(incident_id=incident.pk, into_id=into.pk, reason=wanted["reason"], **self.told)
+        return self.show(merged)
+
+    @extend_schema(request=IncidentSplit, responses={201: IncidentView})
+    @action(detail=True, methods=["post"])
+    def split(self, _request: Request, **_: Any) -> Response:
+        """A part of it is another story: a new incident, which is assessed. The two are linked."""
+        incident = self.subject()
+        return self.show_created(split_incident(incident_id=incident.pk, **self.read(IncidentSplit), **self.told))
+
+    @extend_schema(request=IncidentReason, responses=IncidentView)
+    @action(detail=True, methods=["post"], url_path="waive-review")
+    def waive_review(self, _request: Request, **_: Any) -> Response:
+        """Say by your name that no review is written; only at severity 3 and 4."""
+        incident = self.subject()
+        waive_review(incident_id=incident.pk, **self.read(IncidentReason), **self.told)
+        return self.show(incident)
+
+    @extend_schema(responses=IncidentLine(many=True))
+    @action(detail=True, methods=["get"])
+    def related(self, _request: Request, **_: Any) -> Response:
+        """Incidents of the same type that began within three days of it, of any brand whose incidents you may see."""
+        incident = self.subject()
+        near = self.get_queryset().filter(
+            kind=incident.kind,
+            opened_at__gte=incident.opened_at - RELATED_WITHIN,
+            opened_at__lte=incident.opened_at + RELATED_WITHIN,
+        )
+        return self.show_page(near.exclude(pk=incident.pk).defer("plan"), IncidentLine)
 
     @extend_schema(request=IncidentActivation, responses={200: ActivatedIncidentView, 202: ActivatedIncidentView})
     @action(detail=True, methods=["post"])

@@ -99,6 +99,12 @@ class StatementShape(Shape):
     title = serializers.CharField(max_length=200)
     language = serializers.RegexField(LANGUAGE_TAG, max_length=12, default="en")
     deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100)
+    claims = serializers.ListField(
+        child=serializers.CharField(max_length=80),
+        max_length=20,
+        default=list,
+        help_text="What it says, in words of the plan, as in `apology`: they choose who must agree.",
+    )
 
 
 class StatementRevision(Shape):
@@ -107,6 +113,7 @@ class StatementRevision(Shape):
     title = serializers.CharField(max_length=200, required=False)
     language = serializers.RegexField(LANGUAGE_TAG, max_length=12, required=False)
     deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100, required=False)
+    claims = serializers.ListField(child=serializers.CharField(max_length=80), max_length=20, required=False)
 
 
 class StatementFilter(Shape):

@@ -22,6 +22,7 @@ from incidents.actions import (
     complete_task,
     meet_clock,
     note_incident,
+    offer_duty,
     skip_task,
 )
 from incidents.api.bodies import EmptyBody
@@ -46,11 +47,13 @@ class InsideIncident(HouseViewSet):
     @cached_property
     def incident(self) -> Incident:
         """The incident of the URL; 404 when the caller may not see it."""
-        seen = gate.visible(Incident.objects.all(), to=self.caller, need=Need.INCIDENTS_READ)
-        incident: Incident | None = seen.filter(pk=self.kwargs["incident"]).first()
+        incident: Incident | None = self.visible_incidents().filter(pk=self.kwargs["incident"]).first()
         if incident is None:
             raise NotFound
         return incident
+
+    def visible_incidents(self) -> Any:
+        return gate.visible(Incident.objects.all(), to=self.caller, need=Need.INCIDENTS_READ)
 
     def rows_of(self, model: Any) -> Any:
         return model.objects.filter(incident=self.incident)
@@ -100,12 +103,15 @@ class Timeline(InsideIncident):
 class NoteView(serializers.ModelSerializer[Note]):
     class Meta:
         model = Note
-        fields = ["id", "incident", "kind", "text", "shared_with_client", "author_seat_id", "written_at"]
+        fields = ["id", "incident", "kind", "text", "reason", "shared_with_client", "author_seat_id", "written_at"]
 
 
 class NoteShape(Shape):
     kind = serializers.ChoiceField(choices=NoteKind.choices, default=NoteKind.NOTE)
     text = serializers.CharField(max_length=10_000)
+    reason = serializers.CharField(
+        max_length=2_000, default="", allow_blank=True, help_text="Why it was decided so; a decision says it."
+    )
     shared_with_client = serializers.BooleanField(default=False)
 
 
@@ -143,6 +149,11 @@ class DutyPeople(Shape):
     deputy = serializers.UUIDField(default=None, allow_null=True)
 
 
+class DutyOfferShape(Shape):
+    to = serializers.UUIDField(help_text="The seat of somebody who may see the incident.")
+    note = serializers.CharField(max_length=500, default="", allow_blank=True)
+
+
 class DutyShape(DutyPeople):
     duty = serializers.CharField(max_length=60)
 
@@ -155,6 +166,7 @@ class Duties(InsideIncident):
         "list": Need.INCIDENTS_READ,
         "create": Need.INCIDENTS_STEER,
         "assign": Need.INCIDENTS_STEER,
+        "offer": Need.INCIDENTS_NOTE,
     }
     serializer_class = DutyView
     keyset = ("position", "id")
@@ -185,16 +197,32 @@ class Duties(InsideIncident):
         wanted = self.read(DutyPeople)
         return self.show(assign_duty(duty_id=duty.pk, seat_id=wanted["seat"], deputy_id=wanted["deputy"], **self.told))
 
+    @extend_schema(request=DutyOfferShape, responses={201: DutyView})
+    @INSIDE
+    @action(detail=True, methods=["post"])
+    def offer(self, _request: Request, **_: Any) -> Response:
+        """Ask somebody to take it over; it stays with its holder until they accept (`duty-offers`), for 15 minutes.
+
+        Its holder may, and whoever may steer the incident.
+        """
+        duty: Duty = self.subject()
+        wanted = self.read(DutyOfferShape)
+        if duty.seat_id != self.caller.seat_id:
+            self.require(Need.INCIDENTS_STEER, self.incident)
+        offer_duty(duty_id=duty.pk, to_seat_id=wanted["to"], note=wanted["note"], **self.told)
+        return self.show_created(duty)
+
 
 class TaskView(serializers.ModelSerializer[Task]):
     class Meta:
         model = Task
-        fields = ["id", "incident", "title", "duty", "due_at", "stage", "finished_at", "version"]
+        fields = ["id", "incident", "title", "duty", "seat", "due_at", "overdue_at", "stage", "finished_at", "version"]
 
 
 class TaskShape(Shape):
     title = serializers.CharField(max_length=200)
     duty = serializers.CharField(max_length=60, default="", allow_blank=True)
+    seat = serializers.UUIDField(default=None, allow_null=True, help_text="Who does it; null: whoever holds the duty.")
     due_at = serializers.DateTimeField(default=None, allow_null=True)
 
 
@@ -218,7 +246,10 @@ class Tasks(InsideIncident):
     @INSIDE
     def create(self, _request: Request, **_: Any) -> Response:
         self.require(Need.INCIDENTS_STEER, self.incident)
-        return self.show_created(add_task(incident_id=self.incident.pk, **self.read(TaskShape), **self.told))
+        wanted = self.read(TaskShape)
+        return self.show_created(
+            add_task(incident_id=self.incident.pk, seat_id=wanted.pop("seat"), **wanted, **self.told)
+        )
 
     @extend_schema(request=EmptyBody, responses=TaskView)
     @INSIDE

@@ -1,6 +1,6 @@
 """Tables of the crisis itself: the incident and its work, the statements, and what was learned."""
 
-from incidents.models.incident import Clock, Duty, Incident, Note, ReferenceCounter, Task
+from incidents.models.incident import Clock, Duty, DutyOffer, Incident, IncidentLink, Note, ReferenceCounter, Task
 from incidents.models.postmortem import PostMortem
 from incidents.models.statement import Delivery, Statement, StatementVersion
 
@@ -8,7 +8,9 @@ __all__ = [
     "Clock",
     "Delivery",
     "Duty",
+    "DutyOffer",
     "Incident",
+    "IncidentLink",
     "Note",
     "PostMortem",
     "ReferenceCounter",

@@ -12,13 +12,18 @@ from django.db.models import Q
 from core.wall import TenantKey, TenantManager, TenantQuerySet, TenantRow
 from incidents.states import (
     INCIDENT_LIFECYCLE,
+    OFFER_LIFECYCLE,
     OPEN_STAGES,
     RUNNING_STAGES,
     TASK_LIFECYCLE,
     ClockKind,
+    LinkKind,
     NoteKind,
+    OfferStage,
+    Relation,
     Stage,
     TaskStage,
+    Urgency,
 )
 from permissions.needs import AS_PERMISSIONS
 
@@ -51,7 +56,11 @@ class Incident(TenantRow):
     reference = models.CharField(max_length=20)
     title = models.CharField(max_length=200)
     kind = models.CharField(max_length=40)
-    severity = models.PositiveSmallIntegerField()  # 1 is the worst
+    severity = models.PositiveSmallIntegerField()  # how bad it is: 1 is the worst
+    priority = models.PositiveSmallIntegerField(default=3, db_default=3)  # what is worked on first: 1 is the first
+    urgency = models.CharField(max_length=4, choices=Urgency.choices, default=Urgency.HIGH, db_default="high")
+    # What the plan's matrix made of what was known, and why people said otherwise; empty when nothing was assessed.
+    assessment = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.ASSESSING)
     cause_kind = models.CharField(max_length=48, default="", blank=True)
     cause_id = models.UUIDField(null=True)
@@ -65,6 +74,9 @@ class Incident(TenantRow):
     resolved_at = models.DateTimeField(null=True)
     reviewed_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    merged_at = models.DateTimeField(null=True)
+    merged_into = TenantKey("self", null=True)
+    split_from = TenantKey("self", null=True)
     stood_down_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
@@ -76,15 +88,26 @@ class Incident(TenantRow):
         constraints = [
             models.UniqueConstraint(fields=["agency", "reference"], name="a_reference_names_one_incident"),
             models.CheckConstraint(name="severity_is_one_to_four", condition=Q(severity__gte=1, severity__lte=4)),
+            models.CheckConstraint(name="priority_is_one_to_four", condition=Q(priority__gte=1, priority__lte=4)),
+            models.CheckConstraint(
+                name="only_a_merged_incident_says_into_which",
+                condition=Q(stage="MERGED", merged_into__isnull=False) | (~Q(stage="MERGED") & Q(merged_into=None)),
+            ),
             models.CheckConstraint(
                 name="a_crisis_says_when_it_was_activated",
-                condition=Q(stage__in=[Stage.ASSESSING, Stage.STOOD_DOWN]) | Q(activated_at__isnull=False),
+                condition=Q(stage__in=[Stage.ASSESSING, Stage.STOOD_DOWN, Stage.MERGED])
+                | Q(activated_at__isnull=False),
             ),
         ]
         indexes = [
             models.Index(fields=["agency", "brand", "-id"], name="incident_list_asks_by_brand"),
             models.Index(fields=["agency", "-id"], name="incident_list_asks_for_newest"),
             models.Index(fields=["agency", "cause_id"], name="a_cause_asks_its_incident"),
+            models.Index(
+                fields=["agency", "merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="timelines_ask_what_was_merged",
+            ),
         ]
         triggers = [pgtrigger.FSM(name="incident_moves", field="stage", transitions=INCIDENT_LIFECYCLE.pairs())]
 
@@ -122,8 +145,68 @@ class Duty(TenantRow):
         ]
 
 
+class DutyOffer(TenantRow):
+    """A duty is handed over to somebody who has to accept it; until then its holder keeps it."""
+
+    brand_path = "brand_id"
+    incident_path = "duty__incident_id"
+
+    brand = TenantKey("tenants.Brand")
+    duty = TenantKey(Duty)
+    from_seat = TenantKey("tenants.Seat", null=True)
+    to_seat = TenantKey("tenants.Seat")
+    note = models.CharField(max_length=500, default="", blank=True)
+    stage = models.CharField(max_length=9, choices=OfferStage.choices, default=OfferStage.OFFERED)
+    offered_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["duty"], condition=Q(stage="OFFERED"), name="a_duty_is_offered_to_one_person_at_a_time"
+            ),
+        ]
+        indexes = [models.Index(fields=["agency", "to_seat"], name="goodbye_asks_for_offered_duty")]
+        triggers = [pgtrigger.FSM(name="duty_offer_moves", field="stage", transitions=OFFER_LIFECYCLE.pairs())]
+
+
+class IncidentLink(TenantRow):
+    """What an incident has to do with: a signal, another incident, a mention, a post, an address outside."""
+
+    brand_path = "brand_id"
+    incident_path = "incident_id"
+
+    brand = TenantKey("tenants.Brand")
+    incident = TenantKey(Incident)
+    kind = models.CharField(max_length=8, choices=LinkKind.choices)
+    target_id = models.UUIDField(null=True)
+    url = models.CharField(max_length=2000, default="", blank=True)
+    relation = models.CharField(max_length=12, choices=Relation.choices, default=Relation.RELATED)
+    note = models.CharField(max_length=500, default="", blank=True)
+    author_seat_id = models.UUIDField(null=True)
+    linked_at = models.DateTimeField()
+    unlinked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident", "kind", "target_id", "url"],
+                condition=Q(unlinked_at=None),
+                nulls_distinct=False,
+                name="an_incident_links_a_thing_once",
+            ),
+            models.CheckConstraint(
+                name="a_link_leads_to_a_thing_or_an_address",
+                condition=Q(kind="url", target_id=None) | (~Q(kind="url") & Q(target_id__isnull=False)),
+            ),
+        ]
+        indexes = [models.Index(fields=["agency", "target_id"], name="a_thing_asks_what_links_it")]
+
+
 class Task(TenantRow):
-    """Something to be done in an incident, by the holder of a duty."""
+    """Something to be done in an incident, by a person or the holder of a duty."""
 
     brand_path = "brand_id"
     incident_path = "incident_id"
@@ -132,13 +215,18 @@ class Task(TenantRow):
     incident = TenantKey(Incident)
     title = models.CharField(max_length=200)
     duty = models.CharField(max_length=80, default="", blank=True)
+    seat = TenantKey("tenants.Seat", null=True)  # who does it; None: whoever holds the duty
     due_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)  # when it was found to be late
     stage = models.CharField(max_length=8, choices=TaskStage.choices, default=TaskStage.OPEN)
     finished_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
-        indexes = [models.Index(fields=["incident", "id"], name="an_incident_lists_its_tasks")]
+        indexes = [
+            models.Index(fields=["incident", "id"], name="an_incident_lists_its_tasks"),
+            models.Index(fields=["agency", "seat"], name="goodbye_asks_for_tasks"),
+        ]
         triggers = [pgtrigger.FSM(name="task_moves", field="stage", transitions=TASK_LIFECYCLE.pairs())]
 
 
@@ -156,7 +244,7 @@ class Clock(TenantRow):
 
     brand = TenantKey("tenants.Brand")
     incident = TenantKey(Incident)
-    kind = models.CharField(max_length=12, choices=ClockKind.choices)
+    kind = models.CharField(max_length=16, choices=ClockKind.choices)
     minutes = models.PositiveIntegerField()
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
@@ -194,6 +282,7 @@ class Note(TenantRow):
     incident = TenantKey(Incident)
     kind = models.CharField(max_length=8, choices=NoteKind.choices, default=NoteKind.NOTE)
     text = models.TextField(max_length=10_000)
+    reason = models.TextField(max_length=2_000, default="", db_default="", blank=True)  # why it was decided so
     shared_with_client = models.BooleanField(default=False)
     author_seat_id = models.UUIDField(null=True)
     written_at = models.DateTimeField()

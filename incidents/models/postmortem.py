@@ -24,6 +24,9 @@ class PostMortem(TenantRow):
     lessons = models.JSONField(default=list)  # [{"text", "owner_seat_id" or null, "due_on" or null}]
     drafted_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
+    waived_at = models.DateTimeField(null=True)  # somebody said by name that there will be none
+    waived_by_id = models.UUIDField(null=True)  # a seat
+    waived_because = models.CharField(max_length=500, default="", db_default="", blank=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from core.wall import TenantKey, TenantRow
@@ -22,6 +23,7 @@ class Statement(TenantRow):
     kind = models.CharField(max_length=10, choices=StatementKind.choices, default=StatementKind.STATEMENT)
     stage = models.CharField(max_length=12, choices=StatementStage.choices, default=StatementStage.DRAFT)
     current_version = models.PositiveIntegerField(default=1)
+    claims = ArrayField(models.CharField(max_length=80), default=list, db_default=[], blank=True)
     message = TenantKey("readiness.Message", null=True)  # the library's text that took the fast lane
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)

@@ -46,12 +46,12 @@ def test_the_brand_is_paused_in_the_same_breath(assessed: Incident, lea: Person,
     ]
 
 
-def test_duties_go_to_holders_of_the_role_and_stay_empty_without_one(
-    crisis: Incident, lea: Person, dee: Person
+def test_duties_go_to_holders_of_the_role_and_in_a_grave_incident_to_others_where_there_is_none(
+    crisis: Incident, ana: Person, lea: Person, dee: Person
 ) -> None:
     with inside(crisis.agency_id):
         duties = list(Duty.objects.order_by("position").values_list("duty", "seat_id", "deputy_id"))
-    assert duties == [("commander", lea.seat.pk, None), ("scribe", dee.seat.pk, None), ("legal", None, None)]
+    assert duties == [("commander", lea.seat.pk, None), ("scribe", dee.seat.pk, None), ("legal", ana.seat.pk, None)]
 
 
 def test_named_people_come_first_and_people_who_left_do_not(
@@ -73,7 +73,7 @@ def test_named_people_come_first_and_people_who_left_do_not(
     duties = lea.get(f"incidents/{opened.body['id']}/duties").body["items"]
     assert [(d["duty"], d["seat_name"], d["deputy_name"]) for d in duties] == [
         ("commander", "Bo", "Lea"),
-        ("scribe", None, None),
+        ("scribe", "Lea", None),
     ]
 
 

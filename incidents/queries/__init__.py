@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,13 @@ from uuid import UUID
 from django.db.models import Max, Min, Q, QuerySet
 
 from alerting.models import Page
+from alerting.queries import recipients
 from incidents.models import Delivery, Duty, Incident, Statement, StatementVersion
 from incidents.states import UNSENT_STAGES
 from ledger.models import Event
 from publishing.models import Pause, Post
 from publishing.states import PostStage
+from readiness.plan_body import approval_stages_for
 
 # What is asked when the brand had no plan: the agency's crisis lead, then the client.
 DEFAULT_STAGES: list[dict[str, Any]] = [
@@ -59,10 +62,25 @@ def _ids(rows: QuerySet[Any]) -> list[UUID]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def approval_stages(incident: Incident) -> list[dict[str, Any]]:
-    """Who must agree to words in this incident, in order: as the frozen plan says."""
-    stages: list[dict[str, Any]] = incident.plan.get("approval", {}).get("stages") or DEFAULT_STAGES
-    return stages
+def approval_stages(incident: Incident, *, networks: Collection[str], claims: Collection[str]) -> list[dict[str, Any]]:
+    """Who must agree to words in this incident, in order: as the frozen plan says for its severity, the networks on
+    which they would go out, and what they claim.
+    """
+    if not incident.plan.get("approval", {}).get("stages"):
+        return DEFAULT_STAGES
+    return approval_stages_for(incident.plan, severity=incident.severity, networks=networks, claims=claims)
+
+
+def alerted_at(incident: Incident, stage: str) -> list[dict[str, str]]:
+    """Whom the frozen plan alerts when the incident comes to a stage."""
+    targets: list[dict[str, str]] = incident.plan.get("stages", {}).get(stage, {}).get("alert", [])
+    return targets
+
+
+def stage_list(page: Page, stage: str, at: datetime) -> list[UUID]:
+    """The people whom the plan of a page's incident names for a stage."""
+    incident = Incident.objects.filter(pk=page.incident_id).first() if page.incident_id else None
+    return list(recipients(page, alerted_at(incident, stage), at).seats) if incident else []
 
 
 def authors_of(statement: Statement) -> list[UUID]:
@@ -86,19 +104,19 @@ def last_statement_out(incident_id: UUID) -> datetime | None:
 
 
 def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
-    """The incident's events, and those of what led to it: its cause and the pages about both. Unordered.
+    """The incident's events, and those of what led to it: its cause and the pages about both; and the same of what was
+    merged into it. Unordered.
 
     Who was let in, and why, is for the audit trail: clients read this one.
     """
-    causes = Q(subject_id=incident.pk)
-    about = [incident.pk]
-    if incident.cause_id is not None:
-        causes |= Q(subject_id=incident.cause_id)
-        about.append(incident.cause_id)
+    whole = [incident, *Incident.objects.filter(merged_into=incident)]
+    about = [one.pk for one in whole] + [one.cause_id for one in whole if one.cause_id is not None]
+    causes = Q(subject_id__in=about)
     pages = list(Page.objects.filter(cause_id__in=about).values_list("pk", flat=True))
-    versions = StatementVersion.objects.filter(statement__incident=incident, approval__isnull=False)
+    versions = StatementVersion.objects.filter(statement__incident__in=whole, approval__isnull=False)
     asked = list(versions.values_list("approval_id", flat=True))
-    told = Event.objects.filter(causes | Q(incident_id=incident.pk) | Q(subject_id__in=[*pages, *asked]))
+    own = Q(incident_id__in=[one.pk for one in whole])
+    told = Event.objects.filter(causes | own | Q(subject_id__in=[*pages, *asked]))
     return told.exclude(name__startswith="role.")
 
 
