@@ -133,7 +133,7 @@ class CheckContext(Shape):
     at = serializers.DateTimeField(required=False, help_text="When it is to appear; now, when absent.")
 
 
-class CheckShape(Shape):
+class PolicyCheckShape(Shape):
     brand = serializers.UUIDField()
     text = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, trim_whitespace=False)
     context = CheckContext(required=False)  # type: ignore[assignment] # DRF takes fields off the class
@@ -290,11 +290,11 @@ class Policies(PublishersSeeAll):
         brand_id = self._brand(self.asked(OfPolicyBrand)["brand"])
         return Response(PolicyVersionLine(policies_for(brand_id).versions, many=True).data)
 
-    @extend_schema(request=CheckShape, responses=CheckedView)
+    @extend_schema(request=PolicyCheckShape, responses=CheckedView)
     @action(detail=False, methods=["post"])
     def check(self, _request: Request, **_: Any) -> Response:
         """What the policies in force object to in a text. Changes nothing, and keeps nothing of the text."""
-        wanted = self.read(CheckShape)
+        wanted = self.read(PolicyCheckShape)
         said = wanted.get("context", {})
         claims, media = said.get("claims"), said.get("media")
         context = Context(
