@@ -107,6 +107,11 @@ class Page(TenantRow):
             models.Index(
                 fields=["agency", "raised_at"], condition=Q(stage="EXHAUSTED"), name="auditor_asks_for_exhausted"
             ),
+            models.Index(
+                fields=["agency", "silence"],
+                condition=Q(silence__isnull=False),
+                name="silences_ask_what_they_swallow",
+            ),
         ]
         triggers = [pgtrigger.FSM(name="page_moves", field="stage", transitions=PAGE_LIFECYCLE.pairs())]
 

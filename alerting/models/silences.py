@@ -42,7 +42,6 @@ class Silence(TenantRow):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     ended_by = TenantKey("tenants.Seat", null=True)
-    swallowed = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
 
     objects: ClassVar[TenantManager[Any]] = TenantManager.of(SilenceQuerySet)
