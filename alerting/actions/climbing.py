@@ -30,57 +30,59 @@ def climb_page(*, page_id: UUID, step: int, by: Actor, at: datetime) -> Page:
     if page.stage != PageStage.OPEN or page.step != step - 1:
         return page
     fired: list[tuple[int, Recipients]] = []
-    told, important = _fire(page, fired, at)
+    told, important, wait = _fire(page, fired, at)
     if not told and page.repeated < page.policy.get("repeats", 0) and _has_told(page):
         page.repeated, page.step = page.repeated + 1, 0
-        told, important = _fire(page, fired, at)
+        told, important, wait = _fire(page, fired, at)
     if told:
         queue_notifications(
             page, step=page.step, seat_ids=told.seats, channel_ids=told.channels, important=important, at=at
         )
         failpoint("alerting.step_without_timer")
-        set_timer(page, due=at + _wait(page, page.step), at=at)
+        set_timer(page, due=at + wait, at=at)
     else:
         page.stage = PAGE_LIFECYCLE.step("exhaust", from_=page.stage)
         page.next_step_at = None
-        last = recipients(page, [OWNERS, *page.policy.get("last_resort", [])], at)
+        told = recipients(page, [OWNERS, *page.policy.get("last_resort", [])], at)
         queue_notifications(
             page,
             step=len(page.steps) + 1,
-            seat_ids=last.seats,
-            channel_ids=last.channels,
+            seat_ids=told.seats,
+            channel_ids=told.channels,
             important=True,
             at=at,
         )
     page.version += 1
     page.save(update_fields=["stage", "step", "repeated", "next_step_at", "version"])
-    for number, reached in fired:
-        name = "page.escalated" if number == fired[-1][0] or not reached else "page.step_coalesced"
+    last = max((place for place, (_, reached) in enumerate(fired) if reached), default=None)
+    for place, (number, reached) in enumerate(fired):
+        name = "page.step_coalesced" if reached and place != last else "page.escalated"
         record(name, on=page, by=by, at=at, step=number, notified=reached.seats)
     if page.stage == PageStage.EXHAUSTED:
         record("page.exhausted", on=page, by=by, at=at, steps=len(page.steps))
     return page
 
 
-def _fire(page: Page, fired: list[tuple[int, Recipients]], at: datetime) -> tuple[Recipients, bool]:
-    """Go up to the first step that reaches somebody and has not to give way to the next; says whom, and how loudly."""
-    told, important = Recipients(), False
+def _fire(page: Page, fired: list[tuple[int, Recipients]], at: datetime) -> tuple[Recipients, bool, timedelta]:
+    """Go up to the first step that reaches somebody and has not to give way to the next.
+
+    Says whom they reach, whether one of them is important, and how long the last that reached somebody waits.
+    """
+    told, important, wait = Recipients(), False, timedelta()
     overdue = page.next_step_at or at
     while page.step < len(page.steps):
         page.step += 1
         reached = told_by(page, page.steps[page.step - 1], at)
         fired.append((page.step, reached))
         told |= reached
-        important = important or bool(reached and page.steps[page.step - 1].get("important", False))
         if reached:
-            overdue += _wait(page, page.step)
+            step = page.steps[page.step - 1]
+            important = important or step.get("important", False)
+            wait = timedelta(minutes=step["wait_minutes"])
+            overdue += wait
         if told and overdue > at:
             break
-    return told, important
-
-
-def _wait(page: Page, step: int) -> timedelta:
-    return timedelta(minutes=page.steps[step - 1]["wait_minutes"])
+    return told, important, wait
 
 
 def _has_told(page: Page) -> bool:

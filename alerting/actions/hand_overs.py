@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import transaction
 
 from alerting.actions.notifications import queue_notifications
-from alerting.actions.pages import NotYours, take_over
+from alerting.actions.pages import NotYours, keep_hold, require_holder, take_over
 from alerting.models import HandOver, Page
 from alerting.queries import working
-from alerting.states import HAND_OVER_LIFECYCLE, HandOverStage, PageStage
+from alerting.states import HAND_OVER_LIFECYCLE, HandOverStage
 from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
@@ -40,14 +40,13 @@ class AlreadyOffered(Refusal):
 
 @transaction.atomic
 def offer_page(*, page_id: UUID, to_seat_id: UUID, note: str, by: Actor, at: datetime) -> HandOver:
-    """Ask somebody to take the page over, and tell them by their own ways; it lapses after 15 minutes.
+    """Ask somebody to take the page over, and tell them by their own ways; the offer lapses after 15 minutes.
 
     Raises NotYours when somebody else holds the page, Invalid when the other could not take it, AlreadyOffered when
     somebody has been asked already.
     """
     page: Page = Page.objects.locked(page_id)
-    if page.stage != PageStage.ACKNOWLEDGED or page.acknowledged_by_id != by.seat_id:
-        raise NotYours(acknowledged_by=page.acknowledged_by_id)
+    require_holder(page, by)
     other = caller_in_office(to_seat_id, at=at)
     if (
         other is None
@@ -75,6 +74,9 @@ def offer_page(*, page_id: UUID, to_seat_id: UUID, note: str, by: Actor, at: dat
     key = str(offer.pk)
     later(LAPSE, key=key, agency_id=standing_agency(), at=offer.lapses_at, args={"hand_over_id": key})
     queue_notifications(page, step=step, seat_ids=[to_seat_id], important=True, at=at)
+    keep_hold(page, at)
+    page.version += 1
+    page.save(update_fields=["lapses_at", "version"])
     record("hand_over.offered", on=offer, by=by, at=at, page_id=page.pk, to=to_seat_id)
     return offer
 

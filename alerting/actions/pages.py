@@ -7,16 +7,17 @@ or it never fires.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from alerting.actions.timers import has_timer, set_lapse, set_timer, set_waking, stop_timer
 from alerting.models import HandOver, Page, PageCause
 from alerting.queries.recipients import live_page_on, page_of, policy_for
-from alerting.queries.silences import silence_for
+from alerting.queries.silences import silence_for, still_covers
 from alerting.states import HAND_OVER_LIFECYCLE, LIVE, PAGE_LIFECYCLE, HandOverStage, PageStage
 from core.actor import Actor
 from core.failpoints import failpoint
@@ -158,8 +159,9 @@ def _join(
 def worsen_page(*, page_id: UUID, severity: int, by: Actor, at: datetime) -> Page:
     """What the page is about got graver; never the other way.
 
-    One that is put off or swallowed wakes when it is too grave for that, and one that somebody took as a small thing
-    climbs again when it becomes a grave one (severity 1 or 2).
+    One that is put off wakes when it is too grave for that, and one that was swallowed also when its silence is over.
+    What somebody took as a small thing, or is climbing as one, climbs again from its first step when it becomes a
+    grave one (severity 1 or 2).
     """
     page: Page = Page.objects.locked(page_id)
     if severity < page.severity and page.stage != PageStage.RESOLVED:
@@ -169,9 +171,12 @@ def worsen_page(*, page_id: UUID, severity: int, by: Actor, at: datetime) -> Pag
 
 def _worsen(page: Page, severity: int, *, by: Actor, at: datetime) -> None:
     was, grows_grave = page.severity, severity <= GRAVE < page.severity
+    silence = page.silence if page.stage == PageStage.SILENCED else None
     wakes = {
+        # Whom it has told already are told again: quiet hours may hold back what they were told.
+        PageStage.OPEN: grows_grave and page.step > 0,
         PageStage.SNOOZED: severity == 1 or grows_grave,
-        PageStage.SILENCED: page.silence is not None and severity < page.silence.gravest,
+        PageStage.SILENCED: silence is not None and not still_covers(silence, severity=severity, at=at),
         PageStage.ACKNOWLEDGED: grows_grave,
         PageStage.EXHAUSTED: grows_grave,
     }
@@ -199,19 +204,30 @@ def acknowledge_page(*, page_id: UUID, by: Actor, at: datetime) -> Page:
     page.stage = stage
     page.acknowledged_by_id, page.acknowledged_at = by.seat_id, at
     page.snoozed_by = None
-    _set_lapse(page, at)
+    keep_hold(page, at)
     page.version += 1
-    page.save(
-        update_fields=[
-            "stage", "acknowledged_by", "acknowledged_at", "next_step_at", "lapses_at", "snoozed_by", "snoozed_until",
-            "version",
-        ]
-    )  # fmt: skip
+    _save_alive(page, [
+        "stage", "acknowledged_by", "acknowledged_at", "next_step_at", "lapses_at", "snoozed_by", "snoozed_until",
+        "version",
+    ])  # fmt: skip
     record("page.acknowledged", on=page, by=by, at=at, step=page.step)
     return page
 
 
-def _set_lapse(page: Page, at: datetime) -> None:
+def _save_alive(page: Page, fields: list[str]) -> None:
+    """Save a page that may come out of a silence: where another page of its topic lives by now, it shares no more."""
+    try:
+        with transaction.atomic():
+            page.save(update_fields=fields)
+    except IntegrityError:
+        if page.topic is None:
+            raise
+        page.topic = None
+        page.save(update_fields=[*fields, "topic"])
+
+
+def keep_hold(page: Page, at: datetime) -> None:
+    """Its holder shows a sign: the time after which it climbs again begins anew; the caller saves `lapses_at`."""
     minutes = page.policy.get("lapses_minutes")
     if minutes is not None:
         page.lapses_at = at + timedelta(minutes=minutes)
@@ -222,15 +238,15 @@ def _set_lapse(page: Page, at: datetime) -> None:
 def renew_page(*, page_id: UUID, by: Actor, at: datetime) -> Page:
     """Its holder is still at work: the time after which it would climb again begins anew."""
     page: Page = Page.objects.locked(page_id)
-    _require_holder(page, by)
-    _set_lapse(page, at)
+    require_holder(page, by)
+    keep_hold(page, at)
     page.version += 1
     page.save(update_fields=["lapses_at", "version"])
     record("page.renewed", on=page, by=by, at=at, lapses_at=page.lapses_at)
     return page
 
 
-def _require_holder(page: Page, by: Actor) -> None:
+def require_holder(page: Page, by: Actor) -> None:
     if page.stage != PageStage.ACKNOWLEDGED or page.acknowledged_by_id != by.seat_id:
         raise NotYours(acknowledged_by=page.acknowledged_by_id)
 
@@ -260,7 +276,7 @@ def snooze_page(*, page_id: UUID, until: datetime, reason: str, by: Actor, at: d
         detail = f"This must be ahead, and at the latest {latest.isoformat()}."
         raise Invalid(errors=[{"field": "until", "code": "out_of_range", "detail": detail}])
     stop_timer(page, at=at)
-    _withdraw_offers(page, at)
+    withdrawn = _withdraw_offers(page, at)
     page.stage = stage
     page.acknowledged_by = page.acknowledged_at = None
     page.snoozed_by_id, page.snoozed_until = by.seat_id, until
@@ -273,6 +289,7 @@ def snooze_page(*, page_id: UUID, until: datetime, reason: str, by: Actor, at: d
         ]
     )  # fmt: skip
     record("page.snoozed", on=page, by=by, at=at, until=until, reason=reason)
+    _record_lapsed(withdrawn, by=by, at=at)
     return page
 
 
@@ -291,12 +308,13 @@ def resolve_page(*, page_id: UUID, reason: str, by: Actor, at: datetime) -> Page
     page: Page = Page.objects.locked(page_id)
     stage = PAGE_LIFECYCLE.step("resolve", from_=page.stage)
     stop_timer(page, at=at)
-    _withdraw_offers(page, at)
+    withdrawn = _withdraw_offers(page, at)
     page.stage = stage
     page.resolved_at = at
     page.version += 1
     page.save(update_fields=["stage", "resolved_at", "next_step_at", "lapses_at", "snoozed_until", "version"])
     record("page.resolved", on=page, by=by, at=at, reason=reason)
+    _record_lapsed(withdrawn, by=by, at=at)
     return page
 
 
@@ -304,26 +322,25 @@ def resolve_page(*, page_id: UUID, reason: str, by: Actor, at: datetime) -> Page
 def reopen_page(*, page_id: UUID, reason: str, by: Actor, at: datetime) -> Page:
     """Nobody holds the page any more, and nothing puts it off: it climbs again from its first step."""
     page: Page = Page.objects.locked(page_id)
+    PAGE_LIFECYCLE.step("reopen", from_=page.stage)
     _climb_again(page, reason=reason, by=by, at=at)
     return page
 
 
 def _climb_again(page: Page, *, reason: str, by: Actor, at: datetime) -> None:
-    stage = PAGE_LIFECYCLE.step("reopen", from_=page.stage)
     stop_timer(page, at=at)
-    _withdraw_offers(page, at)
-    page.stage = stage
+    withdrawn = _withdraw_offers(page, at)
+    page.stage = PageStage.OPEN
     page.acknowledged_by_id = page.acknowledged_at = page.snoozed_by = None
     page.cycle, page.step, page.repeated = page.cycle + 1, 0, 0
     set_timer(page, due=at, at=at)
     page.version += 1
-    page.save(
-        update_fields=[
-            "stage", "acknowledged_by", "acknowledged_at", "snoozed_by", "snoozed_until", "lapses_at", "cycle", "step",
-            "repeated", "next_step_at", "version",
-        ]
-    )  # fmt: skip
+    _save_alive(page, [
+        "stage", "acknowledged_by", "acknowledged_at", "snoozed_by", "snoozed_until", "lapses_at", "cycle", "step",
+        "repeated", "next_step_at", "version",
+    ])  # fmt: skip
     record("page.reopened", on=page, by=by, at=at, cycle=page.cycle, reason=reason)
+    _record_lapsed(withdrawn, by=by, at=at)
 
 
 @transaction.atomic
@@ -360,13 +377,23 @@ def take_over(page: Page, offer: HandOver, *, by: Actor, at: datetime) -> Page:
     offer.settled_at = at
     offer.save(update_fields=["stage", "settled_at"])
     page.acknowledged_by_id, page.acknowledged_at = offer.to_seat_id, at
-    _set_lapse(page, at)
+    keep_hold(page, at)
     page.version += 1
     page.save(update_fields=["acknowledged_by", "acknowledged_at", "lapses_at", "version"])
     record("page.handed_over", on=page, by=by, at=at, seat_id=offer.to_seat_id)
     return page
 
 
-def _withdraw_offers(page: Page, at: datetime) -> None:
+def _withdraw_offers(page: Page, at: datetime) -> list[HandOver]:
     """Nobody is asked to take over what nobody holds any more."""
-    HandOver.objects.filter(page=page, stage=HandOverStage.OFFERED).update(stage=HandOverStage.LAPSED, settled_at=at)
+    offers = list(HandOver.objects.filter(page=page, stage=HandOverStage.OFFERED))
+    for offer in offers:
+        offer.stage = HAND_OVER_LIFECYCLE.step("lapse", from_=offer.stage)
+        offer.settled_at = at
+        offer.save(update_fields=["stage", "settled_at"])
+    return offers
+
+
+def _record_lapsed(offers: Sequence[HandOver], *, by: Actor, at: datetime) -> None:
+    for offer in offers:
+        record("hand_over.lapsed", on=offer, by=by, at=at, page_id=offer.page_id)

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from alerting.models import Channel, EscalationPolicy, Rota
 from alerting.queries import working
+from alerting.targets import NAMES
 from core.actor import Actor
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
@@ -44,7 +45,11 @@ def _checked(
     ]
     known = _known(targets, brand_id)
     errors = [
-        {"field": f"{field}.{kind}", "code": "does_not_exist", "detail": f"There is no {kind} like this on the staff."}
+        {
+            "field": f"{field}.{kind}",
+            "code": "does_not_exist",
+            "detail": f"No {kind.replace('_', ' ')} like it is here.",
+        }
         for field, kind, value in targets
         if kind in known and value not in known[kind]
     ]
@@ -63,7 +68,7 @@ def _checked(
 
 
 def _known(targets: Sequence[tuple[str, str, Any]], brand_id: UUID | None) -> dict[str, set[Any]]:
-    """What the targets of each kind may be. Duties and stage lists are known to upper storeys, when a page climbs."""
+    """What the targets of each kind may be; a kind that is missing may be anything, and is asked when a page climbs."""
     named: dict[str, list[Any]] = {}
     for _, kind, value in targets:
         named.setdefault(kind, []).append(value)
@@ -76,6 +81,7 @@ def _known(targets: Sequence[tuple[str, str, Any]], brand_id: UUID | None) -> di
         "rota": set(rotas) if "rota" in named else set(),
         "seat": set(working(named["seat"])) if "seat" in named else set(),
         "role": roles,
+        **{kind: set(names) for kind, names in NAMES.items()},
         "channel": set(channels.values_list("pk", flat=True)) if "channel" in named else set(),
     }
 

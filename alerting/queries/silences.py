@@ -45,6 +45,12 @@ def silence_for(
     return covering
 
 
+def still_covers(silence: Silence, *, severity: int, at: datetime) -> bool:
+    """Whether a page that the silence has swallowed may go on sleeping when it is as grave as this."""
+    live = silence.ended_at is None and silence.starts_at <= at < silence.ends_at
+    return live and severity >= silence.gravest
+
+
 def swallowed_by(silence_id: UUID) -> QuerySet[Page]:
     """The pages that a silence kept from waking anybody, also those that were woken by hand since."""
     found: QuerySet[Page] = Page.objects.filter(silence_id=silence_id)
