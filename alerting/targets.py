@@ -1,16 +1,17 @@
-"""Targets of a step that upper storeys know: they register whom a name stands for."""
+"""Targets of a step that upper storeys know: they register how the people behind a name are found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from alerting.models import Page
 
-# (page, the name in the step, the instant) -> plainer targets. Runs inside the wall; nobody is an answer.
-Finder = Callable[["Page", str, datetime], Sequence[dict[str, str]]]
+# (page, the name in the step, the instant) -> seats. Runs inside the wall; nobody is an answer.
+Finder = Callable[["Page", str, datetime], Sequence[UUID]]
 
 FINDERS: dict[str, Finder] = {}
 # The only names that a kind has; kinds that are missing here may have any.

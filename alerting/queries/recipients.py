@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,7 +55,7 @@ def recipients(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> R
     """The seats and channels that targets mean at this moment."""
     seats: list[UUID] = []
     channels: list[UUID] = []
-    for target in _plain(page, targets, at):
+    for target in targets:
         match target:
             case {"rota": rota_id}:
                 rota = Rota.objects.filter(pk=UUID(rota_id)).first()
@@ -67,20 +67,14 @@ def recipients(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> R
                 seats += seats_with_role(role=role, brand_id=page.brand_id, at=at)
             case {"channel": channel_id}:
                 channels.append(UUID(channel_id))
+            case _:
+                [(kind, name)] = target.items()
+                if kind in FINDERS:
+                    seats += FINDERS[kind](page, name, at)
     open_here = Channel.objects.filter(
         Q(brand_id=None) | Q(brand_id=page.brand_id), pk__in=channels, removed_at=None
     ).values_list("pk", flat=True)
     return Recipients(tuple(working(seats)), tuple(open_here) if channels else ())
-
-
-def _plain(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> Iterator[dict[str, str]]:
-    """The targets, with what upper storeys know put in the place of its name."""
-    for target in targets:
-        [(kind, name)] = target.items()
-        if kind in FINDERS:
-            yield from _plain(page, FINDERS[kind](page, name, at), at)
-        else:
-            yield target
 
 
 def policy_for(brand_id: UUID | None, *, named: UUID | None = None) -> dict[str, Any]:

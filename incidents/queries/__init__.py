@@ -120,19 +120,11 @@ def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
     return told.exclude(name__startswith="role.")
 
 
-def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[dict[str, str]]:
+def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[UUID]:
     """Who carries a duty in the incident that a page is about, or stands in where nobody does; else nobody."""
     about = Q(incident_id=page.incident_id) if page.incident_id else Q(incident__cause_id=page.cause_id)
     found = Duty.objects.filter(about, duty=duty).order_by("-incident_id").values_list("seat_id", "deputy_id").first()
-    return [{"seat": str(seat)} for seat in found or () if seat is not None][:1]
-
-
-def alerted_at_stage(page: Page, stage: str, _at: datetime) -> list[dict[str, str]]:
-    """Whom the frozen plan of the incident that a page is about alerts at a stage; nobody without an incident."""
-    about = Q(pk=page.incident_id) if page.incident_id else Q(cause_id=page.cause_id)
-    incident: Incident | None = Incident.objects.filter(about).order_by("-pk").first()
-    stages = incident.plan.get("stages", {}) if incident else {}
-    return list(stages.get(stage, {}).get("alert", []))
+    return [seat for seat in found or () if seat is not None][:1]
 
 
 def newest_version(statement: Statement) -> StatementVersion:
