@@ -177,15 +177,9 @@ def test_a_duty_means_who_carries_it_in_the_pages_incident(
     assert opened.status == 201, opened.body
     with inside(north.agency.pk):
         incident = Incident.objects.get(pk=opened.body["id"])
-        Duty.objects.update_or_create(
-            incident=incident,
-            duty="scribe",
-            defaults={
-                "seat_id": None if stands_in else dee.seat.pk,
-                "deputy_id": bo.seat.pk if stands_in else None,
-                "role": "responder",
-            },
-        )
+        Duty.objects.filter(incident=incident, duty="scribe").delete()
+        carried = {"deputy_id": bo.seat.pk} if stands_in else {"seat_id": dee.seat.pk, "deputy_id": bo.seat.pk}
+        Duty.objects.create(brand_id=north.aurora.pk, incident=incident, duty="scribe", **carried)
         page = raise_page(
             brand_id=north.aurora.pk,
             cause_kind="incidents.clock",
