@@ -1,4 +1,4 @@
-"""From the first step to the last resort: waits, repeats, steps that are overdue, and what comes when nobody answers."""
+"""From the first step to the last resort: waits, repeats, overdue steps, and what comes when nobody answers."""
 
 from __future__ import annotations
 
