@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from core.wall import inside
 from jobs.actions import move
 from jobs.models import Job
 from tests.alerting.conftest import Mailbox
+from tests.alerting.ladders import ladder, tells
 from tests.alerting.scene import fresh, page_in
 from tests.cast import Person, events_of, run_due_jobs
 from tests.conftest import North
@@ -91,6 +92,36 @@ def test_what_nobody_holds_is_offered_to_nobody(north: North, dee: Person, lea: 
     assert lea.get(f"hand-overs/{made.body['id']}").body["stage"] == "LAPSED"
     answer = offer(dee, held, lea)
     assert (answer.status, answer.code) == (409, "not_yours")
+
+
+@pytest.mark.parametrize("verb", ["reopen", "resolve", "snooze"])
+def test_an_offer_ends_with_the_hold_and_the_ledger_says_so(
+    north: North, dee: Person, lea: Person, held: Page, verb: str
+) -> None:
+    made = offer(dee, held, lea)
+    body = {"reason": "the client called"}
+    if verb == "snooze":
+        body["until"] = (timezone.now() + timedelta(hours=1)).isoformat()
+    assert dee.post(f"pages/{held.pk}/{verb}", body).status == 200
+    with inside(north.agency.pk):
+        ended = HandOver.objects.get(pk=made.body["id"])
+    assert (ended.stage, ended.settled_at is not None) == ("LAPSED", True)
+    assert events_of(ended) == [
+        ("hand_over.offered", str(dee.actor), {"page_id": str(held.pk), "to": str(lea.seat.pk)}),
+        ("hand_over.lapsed", str(dee.actor), {"page_id": str(held.pk)}),
+    ]
+
+
+def test_to_offer_it_is_a_sign_of_its_holder(north: North, dee: Person, lea: Person, now: datetime) -> None:
+    ladder(lea, tells(dee), at=now, lapses_minutes=30)
+    page = page_in(north.agency.pk, brand_id=north.aurora.pk)
+    assert dee.post(f"pages/{page.pk}/acknowledge").status == 200
+    before = fresh(page).lapses_at
+    assert offer(dee, page, lea).status == 201
+    after = fresh(page).lapses_at
+    assert after > before
+    assert Job.objects.get(handler="alerting.lapse_page", key=str(page.pk), state="READY").due_at == after
+    assert lea.post(f"pages/{page.pk}/acknowledge").body["lapses_at"] > after.isoformat().replace("+00:00", "Z")
 
 
 def test_whoever_goes_is_asked_no_more(north: North, ana: Person, dee: Person, lea: Person, held: Page) -> None:

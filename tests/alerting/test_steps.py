@@ -27,8 +27,8 @@ AT_WORK = {"days": [0, 1, 2, 3, 4], "starts": "09:00", "ends": "18:00"}
 AT_NIGHT = {"days": [2], "starts": "22:00", "ends": "06:00"}  # Wednesdays, past midnight
 
 
-def told_in(page: Page) -> list[UUID]:
-    return [row.seat_id for row in notifications_of(page) if row.seat_id is not None]
+def told_in(page: Page) -> set[UUID]:
+    return {row.seat_id for row in notifications_of(page) if row.seat_id is not None}
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def test_a_step_for_many_signs_waits_for_as_many(
     assert len(pages) == 1
     climb(page, now)
     after = climb(page, now + timedelta(minutes=5))
-    assert told_in(page)[:2] == ([dee.seat.pk, lea.seat.pk] if asked else [dee.seat.pk])
+    assert told_in(page) == ({dee.seat.pk, lea.seat.pk} if asked else {dee.seat.pk})
     assert after.stage == ("OPEN" if asked else "EXHAUSTED")
 
 
@@ -85,7 +85,7 @@ def test_hours_are_on_the_clock_of_the_reader(
     ladder(ana, tells(dee, lea, when={"local_hours": AT_WORK}), at=MORNING)
     page = page_in(north.agency.pk, at=MORNING)
     climb(page, MORNING)
-    assert told_in(page) == ([dee.seat.pk, lea.seat.pk] if told else [lea.seat.pk])
+    assert told_in(page) == ({dee.seat.pk, lea.seat.pk} if told else {lea.seat.pk})
 
 
 def test_hours_past_midnight_belong_to_the_day_on_which_they_begin(
@@ -96,7 +96,7 @@ def test_hours_past_midnight_belong_to_the_day_on_which_they_begin(
     ladder(ana, tells(dee, lea, when={"local_hours": AT_NIGHT}), at=MORNING)
     page = page_in(north.agency.pk, at=MORNING)
     climb(page, MORNING)
-    assert told_in(page) == [dee.seat.pk]
+    assert told_in(page) == {dee.seat.pk}
     later = page_in(north.agency.pk, at=MORNING)
     climb(later, MORNING + timedelta(days=1))
     assert dee.seat.pk not in told_in(later), "the night of Thursday is not meant"
@@ -118,7 +118,7 @@ def test_several_conditions_have_to_hold_together(north: North, dee: Person, lea
     small, grave = page_in(north.agency.pk, severity=3, at=MORNING), page_in(north.agency.pk, at=MORNING)
     for page in (small, grave):
         climb(page, MORNING)
-    assert (told_in(small), told_in(grave)) == ([lea.seat.pk], [dee.seat.pk])
+    assert (told_in(small), told_in(grave)) == ({lea.seat.pk}, {dee.seat.pk})
 
 
 # -- targets ----------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_channel_is_told_until_it_is_removed(
         remove_channel(channel_id=room.pk, by=lea.actor, at=now)
     after = page_in(north.agency.pk, at=now)
     climb(after, now)
-    assert told_in(after) == [dee.seat.pk]
+    assert told_in(after) == {dee.seat.pk}
 
 
 def test_a_channel_of_another_brand_is_not_told(
@@ -191,7 +191,7 @@ def test_a_duty_means_who_carries_it_in_the_pages_incident(
             at=now,
         )
     climb(page, now)
-    assert told_in(page) == [bo.seat.pk if stands_in else dee.seat.pk]
+    assert told_in(page) == {bo.seat.pk if stands_in else dee.seat.pk}
 
 
 def test_a_duty_that_nobody_carries_and_a_page_without_an_incident_go_on(
@@ -200,4 +200,4 @@ def test_a_duty_that_nobody_carries_and_a_page_without_an_incident_go_on(
     ladder(lea, {"notify": [{"duty": "scribe"}, {"stage_list": "active"}]}, tells(lea), at=now)
     page = page_in(north.agency.pk, at=now)
     climb(page, now)
-    assert told_in(page) == [lea.seat.pk]
+    assert told_in(page) == {lea.seat.pk}

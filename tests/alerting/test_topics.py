@@ -12,6 +12,7 @@ from django.utils import timezone
 from alerting.actions import acknowledge_page, raise_page, resolve_page, snooze_page, worsen_page
 from alerting.models import Page, PageCause
 from core.wall import inside
+from tests.alerting.ladders import climb, lives_in
 from tests.alerting.scene import LISTENING, fresh, notifications_of, policy_of, timer_of
 from tests.cast import Person, events_of, run_due_jobs
 from tests.conftest import North
@@ -103,6 +104,28 @@ def test_what_is_put_off_wakes_when_it_becomes_the_gravest(north: North, dee: Pe
         snooze_page(page_id=page.pk, until=until, reason="known", by=dee.actor, at=timezone.now())
     awake = worsened(page, 1)
     assert (awake.stage, awake.severity, awake.snoozed_until) == ("OPEN", 1, None)
+
+
+def test_what_climbs_as_a_small_thing_begins_anew_when_it_is_grave(north: North, dee: Person, now: datetime) -> None:
+    night = {"days": [0, 1, 2, 3, 4, 5, 6], "starts": "00:00", "ends": "23:59"}
+    lives_in(dee, "UTC", at=now, quiet_hours=[night])
+    policy_of(dee, [{"seat": dee.seat.pk}], at=now)
+    page = raised(north, severity=3)
+    climb(page, now)
+    [held_back] = notifications_of(page)
+    assert held_back.due_at is not None
+    again = worsened(page, 2)
+    assert (again.stage, again.cycle, again.step) == ("OPEN", 2, 0)
+    assert events_of(page)[-2][2] == {"cycle": 2, "reason": "grew_worse"}
+    climb(page, now)
+    told = [row for row in notifications_of(page) if row.cycle == 2]
+    assert [row.due_at for row in told] == [None], "a grave page waits for no quiet hours"
+    assert worsened(page, 1).cycle == 2, "it is climbing as a grave one already"
+
+
+def test_what_nobody_was_told_of_yet_only_gets_graver(north: North) -> None:
+    page = raised(north, severity=4)
+    assert (worsened(page, 1).cycle, [name for name, _, _ in events_of(page)]) == (1, ["page.raised", "page.worsened"])
 
 
 def test_a_page_that_is_over_does_not_get_worse(north: North, dee: Person) -> None:
