@@ -14,9 +14,10 @@ from incidents.actions.work import TASK_DUE, TASK_LETTER
 from incidents.queries import holder_of_duty, stage_list
 from incidents.queries.letters import nothing_to_note, offer_letter, overdue_letter
 from jobs.handlers import Run, job
+from readiness.plan_body import ALERTED_STAGES
 
 register_target("duty", holder_of_duty)
-register_target("stage_list", stage_list)
+register_target("stage_list", stage_list, names=ALERTED_STAGES)
 register_letters(TASK_LETTER, Desk(write=overdue_letter, posted=nothing_to_note))
 register_letters(OFFER_LETTER, Desk(write=offer_letter, posted=nothing_to_note))
 
