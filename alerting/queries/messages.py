@@ -31,6 +31,7 @@ KINDS = {
     "listening.overdue_signal": gettext_noop("Nobody has decided on a signal in time."),
     "listening.source": gettext_noop("A source of mentions needs somebody."),
     "incidents.incident": gettext_noop("An incident was activated."),
+    "incidents.stage": gettext_noop("An incident has come to another stage."),
     "incidents.clock": gettext_noop("A promise about an incident was not kept in time."),
     "approvals.approval": gettext_noop("An approval is late."),
     "permissions.revocation": gettext_noop("Somebody's access could not be ended."),

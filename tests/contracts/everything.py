@@ -46,6 +46,7 @@ SAID: dict[str, dict[str, Any]] = {
     "incidents.Clock": {"minutes": 30},
     "incidents.Incident": {"severity": 2},
     "incidents.Duty": {"deputy": None},
+    "incidents.IncidentLink": {"kind": "url"},
     "incidents.StatementVersion": {"number": 1, "payload": {"deliveries": [], "language": "en"}},
     "listening.Signal": {"explanation": {}, "severity_hint": 2},
     "permissions.ApiKey": {"needs": ["brands.read"]},

@@ -19,6 +19,7 @@ from django.urls import get_resolver
 from rest_framework.exceptions import AuthenticationFailed
 
 from alerting.auditor import CHECKS
+from alerting.queries.messages import KINDS
 from core.refusals import Refusal
 from core.sealed import sealed_columns
 from crisisapi.embedded.programs import WORKERS
@@ -135,8 +136,10 @@ def test_every_link_leads_to_a_file() -> None:
 
 
 def is_name(name: str) -> bool:
-    """Whether a dotted name is an event, a need, a job, a model, a sealed column, or something that can be imported."""
-    if name in CATALOGUE or name in Need.values or name in HANDLERS:
+    """Whether a dotted name is an event, a need, a job, a cause of pages, a model, a sealed column, or something that
+    can be imported.
+    """
+    if name in CATALOGUE or name in Need.values or name in HANDLERS or name in KINDS:
         return True
     app, *rest = name.split(".")
     if rest[0][0].isupper():
