@@ -61,7 +61,8 @@ def test_a_storm_raises_one_signal_and_wakes_somebody(ana: Person, source: Sourc
     raised = [signal for signal in detect(source, end) if signal.kind == "volume"]
     signal = only(raised)
     assert signal.stage == SignalStage.OPEN
-    assert begins - timedelta(minutes=15) <= signal.starts_at <= begins + timedelta(minutes=5)
+    # The window that speaks first may be one of an hour, of which the storm is the end.
+    assert begins - HOUR <= signal.starts_at <= begins + timedelta(minutes=5)
     assert signal.seen_at == end
     assert signal.raised_at == end
     assert signal.review_due_at > end
