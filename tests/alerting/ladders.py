@@ -8,6 +8,7 @@ from typing import Any
 from alerting.actions import climb_page, create_escalation_policy, write_personal_rules
 from alerting.models import EscalationPolicy, Page
 from core.wall import inside
+from jobs.models import Job
 from tests.alerting.scene import LISTENING, fresh, home_of
 from tests.cast import Person, events_of
 
@@ -38,8 +39,11 @@ def lives_in(person: Person, time_zone: str, *, at: datetime, **more: Any) -> No
 
 
 def climb(page: Page, at: datetime) -> Page:
-    """The page's next step fires at an instant."""
+    """The page's next step fires at an instant, and its timer is spent."""
     step = fresh(page).step + 1
+    Job.objects.filter(handler="alerting.climb_page", key=str(page.pk), state="READY").update(
+        state="DONE", finished_at=at
+    )
     with inside(home_of(page)):
         climb_page(page_id=page.pk, step=step, by=LISTENING, at=at)
     return fresh(page)

@@ -91,7 +91,7 @@ def set_timer_to(page: Page, handler: str) -> None:
 
 def plant_notification(north: North, since: datetime, **how: Any) -> Notification:
     """A message about a page whose first step has fired and whose second is to come."""
-    dee = seat_person(north.agency, "dee", "responder", at=since)
+    dee = seat_person(north.agency, "dee", "responder", at=timezone.now())
     page = page_in(north.agency.pk, at=since)
     now = timezone.now()
     set_due(page, now + timedelta(minutes=5))
@@ -135,7 +135,7 @@ def plant_silence_over(north: North, since: datetime) -> None:
 
 
 def plant_goodbye(north: North, since: datetime, **how: Any) -> Revocation:
-    dee = seat_person(north.agency, "dee", "responder", at=since)
+    dee = seat_person(north.agency, "dee", "responder", at=timezone.now())
     with inside(north.agency.pk):
         goodbye = Revocation(
             seat_id=dee.seat.pk, reason="left", asked_at=since, asked_by="operator:tests", due_at=since, **how

@@ -110,6 +110,7 @@ def test_a_page_about_an_incident_belongs_to_its_timeline(north: North) -> None:
             brand_id=None,
             cause_kind="incidents.incident",
             cause_id=incident,
+            incident_id=incident,
             severity=1,
             headline="Incident INC-2026-0001 was opened",
             by=LISTENING,

@@ -115,8 +115,8 @@ def test_the_last_resort_is_told_by_important_rules(north: North, ana: Person, d
         ana,
         "UTC",
         at=long_ago,
-        usual=[{"contacts": [str(usual)], "wait_minutes": 0}],
-        important=[{"contacts": [str(important)], "wait_minutes": 0}],
+        usual=[{"contacts": [usual], "wait_minutes": 0}],
+        important=[{"contacts": [important], "wait_minutes": 0}],
     )
     ladder(ana, tells(ana), tells(ana, important=True), at=long_ago)
     page = page_in(north.agency.pk, at=long_ago)
@@ -195,8 +195,8 @@ def test_one_important_step_makes_all_that_fire_with_it_important(
         dee,
         "UTC",
         at=long_ago,
-        usual=[{"contacts": [str(usual)], "wait_minutes": 0}],
-        important=[{"contacts": [str(important)], "wait_minutes": 0}],
+        usual=[{"contacts": [usual], "wait_minutes": 0}],
+        important=[{"contacts": [important], "wait_minutes": 0}],
     )
     ladder(ana, tells(dee), tells(lea, important=True), at=long_ago)
     page = page_in(north.agency.pk, at=long_ago)
