@@ -115,7 +115,8 @@ def _gather_people(scene: Scene) -> None:
 def _go_on_call(scene: Scene) -> None:
     with scene.teller.step("A rota and an escalation policy; Dilnoza is on call, by mail and by web hook"):
         scene.who("dilnoza").post("contact-methods", {"transport": "email", "address": scene.cast["dilnoza"].email})
-        scene.who("dilnoza").post("contact-methods", {"transport": "webhook", "address": scene.hook.url})
+        hook = scene.who("dilnoza").post("contact-methods", {"transport": "webhook", "address": scene.hook.url})
+        scene.who("dilnoza").post(f"contact-methods/{hook['id']}/verify", {"code": scene.hook.code()})
         scene.who("leo").post("contact-methods", {"transport": "email", "address": scene.cast["leo"].email})
         rota = scene.who("leo").post(
             "rotas",

@@ -137,3 +137,11 @@ class HookReceiver:
             return next((call for call in calls if word in json.dumps(call)), None)
 
         return self.calls.wait_for(look, seconds=seconds, what=f"A call about {word}")
+
+    def code(self, *, seconds: float = 180) -> str:
+        """The code that proves the address."""
+
+        def look(calls: list[dict[str, Any]]) -> str | None:
+            return next((call["code"] for call in calls if call.get("kind") == "code"), None)
+
+        return self.calls.wait_for(look, seconds=seconds, what="A code")

@@ -19,7 +19,7 @@ from tests.alerting.test_channels import channel_of
 from tests.cast import Person, run_due_jobs
 from tests.conftest import North
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 # A Thursday: 12:30 in Tashkent, 07:30 in London, 02:30 in New York.
 MORNING = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)

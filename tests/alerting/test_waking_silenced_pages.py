@@ -17,7 +17,7 @@ from tests.alerting.test_silences import raised, silence_of
 from tests.cast import Person, events_of
 from tests.conftest import North
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 TOPIC = "story:1"
 WHY = {"reason": "It is no test after all."}
 
@@ -86,6 +86,7 @@ def test_of_two_swallowed_pages_of_a_topic_the_second_wakes_alone(north: North, 
     assert third.pk == first.pk, "further causes join the one that kept the topic"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_of_a_topic_that_wake_at_once_both_wake(north: North, dee: Person) -> None:
     silence_of(dee)
     for number in range(6):

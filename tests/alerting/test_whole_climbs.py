@@ -16,7 +16,7 @@ from tests.alerting.test_channels import channel_of
 from tests.cast import Person, events_of, run_due_jobs
 from tests.conftest import North
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
