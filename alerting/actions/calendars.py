@@ -15,10 +15,11 @@ from alerting.calendar import NotACalendar, Said, read
 from alerting.models import CalendarFeed, ImportedShift, Rota, Rotation
 from core.actor import Actor
 from core.ids import uuid7
-from core.refusals import Invalid, Refusal
+from core.refusals import Invalid, NotAllowed, Refusal
 from core.wall import standing_agency
 from ledger.actions import record
 from permissions.gate import Caller
+from permissions.needs import Need
 from permissions.revocation import Handed, Tried, counted, handing_over, line, trying
 from tenants.actions.agencies import check_time_zone
 from tenants.models import Seat
@@ -47,8 +48,11 @@ class NotFromCalendar(Refusal):
 @transaction.atomic
 def create_feed(*, seat_id: UUID, rota_id: UUID | None, by: Actor, at: datetime) -> tuple[CalendarFeed, str]:
     """Make an address at which calendar programs read a person's duty, or a rota; returns it with its token, which
-    nobody can read again.
+    nobody can read again. Raises TooManyFeeds (409), and NotAllowed (403) for a program: the address would outlive
+    its key.
     """
+    if by.kind != "seat":
+        raise NotAllowed(need=Need.ROTAS_READ.value)
     Seat.objects.locked(seat_id)  # so that two requests count each other
     if CalendarFeed.objects.filter(seat_id=seat_id, revoked_at=None).count() >= MOST_FEEDS:
         raise TooManyFeeds(most=MOST_FEEDS)

@@ -85,13 +85,13 @@ def take_swap(*, swap_id: UUID, by: Actor, at: datetime) -> ShiftSwap:
     """The person who takes it answers wherever the other one would have. Of several who try, one does.
 
     Raises CannotMove, SwapPastDue and, when the turns have gone elsewhere since, NothingToSwap (409); NotAllowed (403)
-    for whoever offered it or is no staff.
+    for whoever offered it, is no staff, or is a program.
     """
     swap: ShiftSwap = ShiftSwap.objects.locked(swap_id)
     stage = SWAP_LIFECYCLE.step("take", from_=swap.stage)
     if swap.starts_at <= at:
         raise SwapPastDue(starts_at=swap.starts_at)
-    if by.seat_id is None or by.seat_id == swap.seat_id or not working([by.seat_id]):
+    if by.kind != "seat" or by.seat_id is None or by.seat_id == swap.seat_id or not working([by.seat_id]):
         raise NotAllowed(need=Need.ROTAS_READ.value)
     Rota.objects.locked(swap.rota_id)  # so that of two offers of the same turn one is taken
     _require_turns(swap.rota_id, swap.seat_id, swap.starts_at, swap.ends_at)

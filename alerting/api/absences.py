@@ -20,10 +20,10 @@ from permissions.viewset import HouseViewSet, ReadViews
 
 
 class ForOthers(HouseViewSet):
-    """Everybody may speak for themselves; for somebody else speaks who may write rotas."""
+    """Everybody may speak for themselves; for somebody else speaks who may write rotas. A key is not the person."""
 
     def may_speak_for(self, seat_id: UUID) -> None:
-        if seat_id != self.caller.seat_id:
+        if seat_id != self.caller.seat_id or self.caller.key_needs is not None:
             self.require(Need.ROTAS_WRITE, None)
 
 

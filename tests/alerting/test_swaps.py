@@ -15,9 +15,10 @@ from alerting.queries import on_call
 from core.refusals import Refusal
 from core.wall import inside
 from jobs.models import Job
+from permissions.needs import Need
 from tests.alerting.conftest import Mailbox
 from tests.alerting.scene import home_of, rota_of
-from tests.cast import Answer, Person, events_of, run_due_jobs, seat_person, walled
+from tests.cast import Answer, Person, events_of, key_of, run_due_jobs, seat_person, walled
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +143,19 @@ def test_a_turn_that_was_offered_twice_is_taken_once(
     assert dee.post(f"shift-swaps/{twice[0].body['id']}/take").status == 200
     assert lea.post(f"shift-swaps/{twice[1].body['id']}/take").code == "nothing_to_swap"
     assert who_answers(rota, now + 1.5 * DAY) == dee.seat.pk
+
+
+def test_a_key_speaks_for_nobody_that_its_issuer_could_not_speak_for(
+    rota: Rota, ivy: Person, dee: Person, lea: Person, now: datetime
+) -> None:
+    made = offer(ivy, rota, now + DAY, now + 2 * DAY)
+    key = key_of(dee, Need.ROTAS_READ)
+    assert key.post(f"shift-swaps/{made.body['id']}/take").code == "not_allowed"
+    assert offer(key, rota, now + 2 * DAY, now + 3 * DAY).code == "not_allowed"
+    assert key.post("calendar-feeds", {}).code == "not_allowed", "the address would outlive the key"
+    writer = key_of(lea, Need.ROTAS_READ, Need.ROTAS_WRITE)
+    assert offer(writer, rota, now + 2 * DAY, now + 3 * DAY, seat=str(dee.seat.pk)).status == 201
+    assert writer.post("calendar-feeds", {}).code == "not_allowed"
 
 
 def test_a_body_with_something_in_it_is_refused(rota: Rota, ivy: Person, dee: Person, now: datetime) -> None:
