@@ -111,8 +111,10 @@ def _resolve(scene: Scene) -> None:
 
 def _learn(scene: Scene) -> None:
     incident = f"incidents/{scene.incident['id']}"
-    with scene.teller.step("The post-mortem opens with the whole timeline") as told:
-        scene.who("leo").post_seen(f"{incident}/put-under-review", seen=incident)
+    with scene.teller.step("The post-mortem opens itself, with the whole timeline") as told:
+        scene.who("leo").until(
+            lambda api: api.get(incident)["stage"] == "UNDER_REVIEW" or None, what="The opening of the review"
+        )
         events = scene.who("leo").everything(f"{incident}/timeline")
         told.append(f"{len(events)} events")
     with scene.teller.step("Lessons are written down, the post-mortem released, the incident closed") as told:

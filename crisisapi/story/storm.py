@@ -153,7 +153,7 @@ def _wake_dilnoza(scene: Scene) -> None:
 
 def _references(api: Client, page: str) -> list[str] | None:
     notes = api.get(f"pages/{page}")["notifications"]
-    sent = [note["reference"] for note in notes if note["stage"] == "SENT"]
+    sent = [note["reference"] for note in notes if note["stage"] in {"SENT", "DELIVERED"}]
     return sent if notes and len(sent) == len(notes) else None
 
 
