@@ -130,6 +130,10 @@ STATEMENT_LIFECYCLE = Lifecycle(
 UNSENT_STAGES = frozenset({StatementStage.IN_APPROVAL, StatementStage.APPROVED, StatementStage.RELEASED})
 
 
+# Words that are said, or will not be.
+SAID_STAGES = frozenset({StatementStage.RELEASED, StatementStage.PUBLISHED, StatementStage.WITHDRAWN})
+
+
 class StatementKind(TextChoices):
     STATEMENT = "statement", "Statement"
     HOLDING = "holding", "Holding statement"

@@ -26,8 +26,9 @@ from permissions.viewset import ReadViews
 from publishing import actions
 from publishing.actions.posts import LONGEST_TEXT, MOST_IMPORTED
 from publishing.models import Pause, Post
-from publishing.queries import in_flight
-from publishing.states import Lane, PauseKind, PauseScope, PauseStage, PostStage
+from publishing.queries import in_flight, objections_to
+from publishing.states import WAS_OUT, Lane, PauseKind, PauseScope, PauseStage, PostStage
+from readiness.states import RuleSeverity
 from tenants.models import Brand, SocialAccount
 
 
@@ -39,6 +40,34 @@ class PostView(serializers.ModelSerializer[Post]):
             "digest", "approval", "author_seat_id", "import_id", "external_id", "url", "created_at", "published_at",
             "taken_down_at", "version",
         ]  # fmt: skip
+
+
+class ObjectionView(serializers.Serializer[Any]):
+    """What a social media policy objects to in a text. A rule that blocks keeps it from going out."""
+
+    place = serializers.CharField(help_text="Which text, as in `text` or `deliveries.0.text`.")
+    version_id = serializers.UUIDField(source="finding.version_id")
+    rule = serializers.CharField(source="finding.rule")
+    kind = serializers.CharField(source="finding.kind")
+    severity = serializers.ChoiceField(source="finding.severity", choices=RuleSeverity.choices)
+    start = serializers.IntegerField(source="finding.start", allow_null=True)
+    end = serializers.IntegerField(source="finding.end", allow_null=True)
+    advice = serializers.CharField(source="finding.advice")
+
+
+class PostDetail(PostView):
+    """A post, and what the policies in force object to in it."""
+
+    objections = serializers.SerializerMethodField(help_text="Empty once it is out.")
+
+    class Meta(PostView.Meta):
+        fields = [*PostView.Meta.fields, "objections"]
+
+    @extend_schema_field(ObjectionView(many=True))
+    def get_objections(self, post: Post) -> Any:
+        if post.stage in WAS_OUT:
+            return []
+        return ObjectionView(objections_to(post, at=post.scheduled_at), many=True).data
 
 
 class PostShape(Shape):
@@ -107,7 +136,7 @@ class Posts(ReadViews):
         "settle": Need.POSTS_RELEASE,
         "take_down": Need.POSTS_TAKE_DOWN,
     }
-    serializer_class = PostView
+    serializer_class = PostDetail
 
     def rows(self) -> Any:
         return Post.objects.all()
@@ -115,9 +144,9 @@ class Posts(ReadViews):
     @extend_schema(parameters=[WantedPosts], responses=PostView(many=True))
     def list(self, _request: Request, **_: Any) -> Response:
         """Newest first."""
-        return self.show_page(self.get_queryset().filter(**self.asked(WantedPosts)))
+        return self.show_page(self.get_queryset().filter(**self.asked(WantedPosts)), PostView)
 
-    @extend_schema(request=PostShape, responses={201: PostView})
+    @extend_schema(request=PostShape, responses={201: PostDetail})
     def create(self, _request: Request, **_: Any) -> Response:
         """Schedule a routine post. A pause that stands when it is due will hold it."""
         wanted = self.read(PostShape)
@@ -160,42 +189,42 @@ class Posts(ReadViews):
             raise Invalid("The body names something that does not exist.", errors=errors)
         return accounts
 
-    @extend_schema(parameters=[SEEN], request=Nothing, responses=PostView)
+    @extend_schema(parameters=[SEEN], request=Nothing, responses=PostDetail)
     @action(detail=True, methods=["post"])
     def release(self, _request: Request, **_: Any) -> Response:
         """Let a held post go out now. 409 `paused` while a pause stands over it."""
         post = self.subject(seen=True)
         return self.show(actions.release_post(post_id=post.pk, **self.read(Nothing), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=When, responses=PostView)
+    @extend_schema(parameters=[SEEN], request=When, responses=PostDetail)
     @action(detail=True, methods=["post"])
     def reschedule(self, _request: Request, **_: Any) -> Response:
         """Set another time for a post that is scheduled, held or has failed."""
         post = self.subject(seen=True)
         return self.show(actions.reschedule_post(post_id=post.pk, **self.read(When), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Rewrite, responses=PostView)
+    @extend_schema(parameters=[SEEN], request=Rewrite, responses=PostDetail)
     @action(detail=True, methods=["post"])
     def rewrite(self, _request: Request, **_: Any) -> Response:
         """Change the text. An approval stays bound to the old one, and the gate holds what nobody approved."""
         post = self.subject(seen=True)
         return self.show(actions.rewrite_post(post_id=post.pk, **self.read(Rewrite), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Because, responses=PostView)
+    @extend_schema(parameters=[SEEN], request=Because, responses=PostDetail)
     @action(detail=True, methods=["post"])
     def cancel(self, _request: Request, **_: Any) -> Response:
         """Give up a post that has not gone out."""
         post = self.subject(seen=True)
         return self.show(actions.cancel_post(post_id=post.pk, **self.read(Because), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Finding, responses=PostView)
+    @extend_schema(parameters=[SEEN], request=Finding, responses=PostDetail)
     @action(detail=True, methods=["post"])
     def settle(self, _request: Request, **_: Any) -> Response:
         """Say of a post that needs a human whether it is out; somebody has looked at the network."""
         post = self.subject(seen=True)
         return self.show(actions.settle_post(post_id=post.pk, **self.read(Finding), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Because, responses={202: PostView})
+    @extend_schema(parameters=[SEEN], request=Because, responses={202: PostDetail})
     @action(detail=True, methods=["post"], url_path="take-down")
     def take_down(self, _request: Request, **_: Any) -> Response:
         """Have a published post deleted from its network; poll the post, or wait for `post.taken_down`."""

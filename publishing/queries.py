@@ -15,6 +15,7 @@ from permissions.needs import Need
 from permissions.queries.keys import key_alive
 from publishing.models import Attempt, Pause, Post
 from publishing.states import AttemptStage, HeldReason, Lane, PostStage
+from readiness.keeping import Objection, Said, objections
 from tenants.queries import caller_in_office
 
 LATEST = timedelta(minutes=10)  # a scheduled text that comes later than this is out of its time
@@ -60,7 +61,16 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
         return HeldReason.TOO_LATE
     if post.account.disconnected_at is not None or post.account.credentials is None:
         return HeldReason.NOT_CONNECTED
-    return _why_unbound(post, at=at) or _why_unanswered(post, at=at)
+    word = _why_unbound(post, at=at) or _why_unanswered(post, at=at)
+    if word is None and any(found.finding.blocks for found in objections_to(post, at=at)):
+        return HeldReason.AGAINST_POLICY
+    return word
+
+
+def objections_to(post: Post, *, at: datetime) -> list[Objection]:
+    """What the policies in force object to in a post, if it goes out at an instant."""
+    kind = "statement" if post.lane == Lane.STATEMENT else "post"
+    return objections(post.brand_id, [Said("text", post.text, post.account.network)], kind=kind, at=at)
 
 
 def _why_unbound(post: Post, *, at: datetime) -> HeldReason | None:

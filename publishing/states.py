@@ -35,6 +35,7 @@ class HeldReason(TextChoices):
     KEY_ENDED = "key_ended", "The API key that scheduled it has ended"
     NOT_CONNECTED = "not_connected", "The account has no credentials any more"
     AUTHOR_NOT_ALLOWED = "author_not_allowed", "Whoever answers for it may not send it any more"
+    AGAINST_POLICY = "against_policy", "A social media policy forbids the text"
     GATE_BUSY = "gate_busy", "The gate could not be passed in time"
 
 

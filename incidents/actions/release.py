@@ -15,7 +15,7 @@ from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import NotFound, Refusal
 from incidents.actions.clocks import meet_clocks
-from incidents.actions.statements import locked_statement, mark_approved, write_version
+from incidents.actions.statements import locked_statement, mark_approved, refuse_forbidden, write_version
 from incidents.models import Delivery, Incident, Statement, StatementVersion
 from incidents.states import STATEMENT_LIFECYCLE, ClockKind, StatementKind, StatementStage
 from ledger.actions import record
@@ -60,7 +60,8 @@ def _lock_running(incident_id: UUID) -> Incident:
 def release_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statement:
     """Send the agreed words: one post for each account, due now, on the statement lane; the approval is spent.
 
-    A grant that the statement has not heard of yet counts: the approval itself is asked.
+    A grant that the statement has not heard of yet counts: the approval itself is asked. What people agreed to is
+    judged once more by the social media policies in force: AgainstPolicy (409).
     """
     incident, statement, newest = locked_statement(statement_id)
     _lock_running(incident.pk)
@@ -70,6 +71,7 @@ def release_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Stateme
         mark_approved(statement, newest, by=by, at=at)
     statement.stage = STATEMENT_LIFECYCLE.step("release", from_=statement.stage)
     assert approval is not None  # noqa: S101 - no way leads to APPROVED without one
+    refuse_forbidden(statement, newest, at=at)
     spend_approval(approval_id=approval.pk, on=statement.pk, by=by, at=at)
     posts = _send(statement, newest, approval.pk, by=by, at=at)
     statement.released_at = at
@@ -109,6 +111,7 @@ def release_holding_statement(*, incident_id: UUID, message_id: UUID, by: Actor,
     version = write_version(statement, approval.payload, by=by, at=at)
     version.approval = approval
     version.save(update_fields=["approval"])
+    refuse_forbidden(statement, version, at=at)
     posts = _send(statement, version, approval.pk, by=by, at=at)
     _record_release(statement, version, posts, fast_lane=True, by=by, at=at)
     return statement

@@ -17,12 +17,13 @@ from core.failpoints import failpoint
 from core.refusals import Invalid, Refusal
 from incidents.actions.work import lock_open
 from incidents.models import Delivery, Incident, Statement, StatementVersion
-from incidents.queries import approval_stages, authors_of
+from incidents.queries import approval_stages, authors_of, said_how, sayings
 from incidents.states import GRAVE, STATEMENT_LIFECYCLE, StatementStage
 from ledger.actions import record
 from publishing.actions import cancel_post
 from publishing.models import Post
 from publishing.states import PostStage
+from readiness.keeping import refuse_against_policy
 from tenants.models import SocialAccount
 
 ABOUT = "incidents.statement_version"
@@ -158,6 +159,12 @@ def networks_of(version: StatementVersion) -> set[str]:
     return set(SocialAccount.objects.filter(pk__in=accounts).values_list("network", flat=True))
 
 
+def refuse_forbidden(statement: Statement, version: StatementVersion, *, at: datetime) -> None:
+    """Raise AgainstPolicy (409) for words that may not be said now, where they would appear, with what they claim."""
+    how: dict[str, Any] = said_how(statement, version)
+    refuse_against_policy(statement.brand_id, sayings(version), at=at, **how)
+
+
 def _asked_before(newest: StatementVersion) -> UUID | None:
     """The request about the version before that people were asked about: its voices count where nothing changed."""
     before = StatementVersion.objects.filter(
@@ -171,11 +178,12 @@ def _asked_before(newest: StatementVersion) -> UUID | None:
 def submit_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statement:
     """Ask for approval of exactly these words, by the stages of the incident's frozen plan.
 
-    Whoever wrote any version of the statement may not approve it.
+    Whoever wrote any version of the statement may not approve it. Raises AgainstPolicy (409).
     """
     incident, statement, newest = locked_statement(statement_id)
     statement.stage = STATEMENT_LIFECYCLE.step("submit", from_=statement.stage)
     lock_open(incident.pk)
+    refuse_forbidden(statement, newest, at=at)
     newest.approval = request_approval(
         brand_id=statement.brand_id,
         about_kind=ABOUT,

@@ -21,10 +21,11 @@ from incidents.actions import (
 )
 from incidents.api.bodies import EmptyBody, IncidentReason
 from incidents.models import Delivery, Incident, Statement, StatementVersion
-from incidents.queries import newest_version
-from incidents.states import StatementKind, StatementStage
+from incidents.queries import newest_version, objections_to
+from incidents.states import SAID_STAGES, StatementKind, StatementStage
 from permissions.needs import Need
 from permissions.viewset import ReadViews
+from publishing.api import ObjectionView
 
 LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
@@ -72,15 +73,26 @@ class StatementView(StatementLine):
     """A statement with every version of its words, newest first, and the posts that carry it."""
 
     versions = serializers.SerializerMethodField()
+    objections = serializers.SerializerMethodField(
+        help_text="What the policies in force object to in the newest words; empty once they are out."
+    )
     posts = serializers.SerializerMethodField()
 
     class Meta(StatementLine.Meta):
-        fields = [*StatementLine.Meta.fields, "versions", "posts"]
+        fields = [*StatementLine.Meta.fields, "versions", "objections", "posts"]
 
     @extend_schema_field(StatementVersionView(many=True))
     def get_versions(self, statement: Statement) -> Any:
         return StatementVersionView(
             StatementVersion.objects.filter(statement=statement).order_by("-number"), many=True
+        ).data
+
+    @extend_schema_field(ObjectionView(many=True))
+    def get_objections(self, statement: Statement) -> Any:
+        if statement.stage in SAID_STAGES:
+            return []
+        return ObjectionView(
+            objections_to(statement, newest_version(statement), at=self.context["view"].now), many=True
         ).data
 
     @extend_schema_field(StatementPostView(many=True))

@@ -17,7 +17,9 @@ from incidents.states import UNSENT_STAGES
 from ledger.models import Event
 from publishing.models import Pause, Post
 from publishing.states import PostStage
+from readiness.keeping import Objection, Said, objections
 from readiness.plan_body import approval_stages_for
+from tenants.models import SocialAccount
 
 # What is asked when the brand had no plan: the agency's crisis lead, then the client.
 DEFAULT_STAGES: list[dict[str, Any]] = [
@@ -125,6 +127,32 @@ def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[UUID]:
     about = Q(incident_id=page.incident_id) if page.incident_id else Q(incident__cause_id=page.cause_id)
     found = Duty.objects.filter(about, duty=duty).order_by("-incident_id").values_list("seat_id", "deputy_id").first()
     return [seat for seat in found or () if seat is not None][:1]
+
+
+def sayings(version: StatementVersion) -> list[Said]:
+    """The texts of a version, each with its network; one query."""
+    deliveries = version.payload["deliveries"]
+    networks = dict(
+        SocialAccount.objects.filter(pk__in=[one["account"] for one in deliveries]).values_list("pk", "network")
+    )
+    return [
+        Said(f"deliveries.{place}.text", one["text"], networks[UUID(one["account"])])
+        for place, one in enumerate(deliveries)
+    ]
+
+
+def said_how(statement: Statement, version: StatementVersion) -> dict[str, Any]:
+    """What rules ask besides the text: the kind of words, their language, and what they claim."""
+    return {
+        "kind": statement.kind,
+        "language": version.payload.get("language"),
+        "claims": statement.claims,
+    }
+
+
+def objections_to(statement: Statement, version: StatementVersion, *, at: datetime) -> list[Objection]:
+    """What the policies in force object to, if these words go out at an instant."""
+    return objections(statement.brand_id, sayings(version), at=at, **said_how(statement, version))
 
 
 def newest_version(statement: Statement) -> StatementVersion:

@@ -22,6 +22,8 @@ from permissions.revocation import Handed, Kept, counted, handing_over, line
 from publishing.models import Attempt, Post
 from publishing.queries import LATEST, digest_of_delivery, need_of, pauses_over
 from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, Lane, PostStage
+from readiness.keeping import AgainstPolicy, Said, objections_of, refuse_against_policy
+from readiness.queries.policies import policies_for
 from tenants.models import Brand, SocialAccount
 
 MOST_IMPORTED = 5_000
@@ -81,7 +83,8 @@ def schedule_post(
     """Set a text to go out on an account at an instant, and the timer that does it.
 
     `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
-    both. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers.
+    both. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers, and AgainstPolicy
+    for a routine post; what a statement says is judged where it is released.
     """
     account: SocialAccount = SocialAccount.objects.found(account_id)
     author = _answerable(by)
@@ -93,6 +96,8 @@ def schedule_post(
         raise ApprovalNeeded
     else:
         digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text)
+    if lane == Lane.ROUTINE:
+        _refuse_forbidden(account, text, lane, scheduled_at)
     post = Post(
         id=uuid7(),
         brand_id=account.brand_id,
@@ -119,14 +124,14 @@ def schedule_post(
 def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Imported:
     """Schedule many routine posts at once, all of them or none; one event for each brand.
 
-    At most 5 000. Raises Invalid with the place and field of each bad item.
+    At most 5 000. Raises Invalid with the place and field of each bad item, and AgainstPolicy with the places of what
+    is forbidden.
     """
     author = _answerable(by)
     if not 0 < len(items) <= MOST_IMPORTED:
         raise Invalid(f"An import holds 1 to {MOST_IMPORTED} posts.", given=len(items))
-    brands = dict(
-        SocialAccount.objects.filter(pk__in={item.account_id for item in items}).values_list("pk", "brand_id")
-    )
+    accounts = SocialAccount.objects.in_bulk({item.account_id for item in items})
+    brands = {account.pk: account.brand_id for account in accounts.values()}
     errors = []
     for place, item in enumerate(items):
         errors += [
@@ -142,6 +147,7 @@ def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Import
                 }
             )
     _raise_wrong(errors)
+    _refuse_forbidden_items(items, accounts)
     import_id = uuid7()
     posts = [
         Post(
@@ -167,6 +173,18 @@ def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Import
     return Imported(import_id, len(posts))
 
 
+def _refuse_forbidden_items(items: Sequence[NewPost], accounts: Mapping[UUID, SocialAccount]) -> None:
+    forbidden = []
+    rules = {brand_id: policies_for(brand_id).rules for brand_id in {one.brand_id for one in accounts.values()}}
+    for place, item in enumerate(items):
+        account = accounts[item.account_id]
+        said = [Said(f"posts.{place}.text", item.text, account.network)]
+        found = objections_of(rules[account.brand_id], said, kind="post", at=item.scheduled_at)
+        forbidden += [one.facts() for one in found if one.finding.blocks]
+    if forbidden:
+        raise AgainstPolicy(findings=forbidden)
+
+
 @transaction.atomic
 def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
     """Let a held post go out now. Whoever releases it answers for it; raises Paused while a pause stands over it."""
@@ -174,6 +192,7 @@ def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
     stage = POST_LIFECYCLE.step("release", from_=post.stage)
     if pauses := pauses_over(post):
         raise Paused(pauses=[{"id": p.pk, "scope": p.scope, "kind": p.kind, "reason": p.reason} for p in pauses])
+    _refuse_forbidden(post.account, post.text, post.lane, at)
     _set_again(post, stage, scheduled_at=at, by=by)
     record("post.released", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=at)
     return post
@@ -200,6 +219,7 @@ def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by:
     stage = POST_LIFECYCLE.step("rewrite", from_=post.stage)
     when = scheduled_at or post.scheduled_at
     _raise_wrong(_wrong(text, when, at=at))
+    _refuse_forbidden(post.account, text, post.lane, when)
     post.text = text
     if post.approval_id is None:
         post.digest = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=text)
@@ -352,6 +372,11 @@ def _wrong(text: str, scheduled_at: datetime, *, at: datetime) -> list[dict[str,
     if at - scheduled_at > LATEST:
         errors.append({"field": "scheduled_at", "code": "in_the_past", "detail": "This time lies in the past."})
     return errors
+
+
+def _refuse_forbidden(account: SocialAccount, text: str, lane: str, when: datetime) -> None:
+    kind = "statement" if lane == Lane.STATEMENT else "post"
+    refuse_against_policy(account.brand_id, [Said("text", text, account.network)], kind=kind, at=when)
 
 
 def _raise_wrong(errors: list[dict[str, str]]) -> None:

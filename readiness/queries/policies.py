@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from readiness.models import Policy, PolicyVersion
-from readiness.policy_rules import Checked, Context, PolicyRules
+from readiness.policy_rules import PolicyRules
 from readiness.states import RuleKind
 
 # How many brands' rules a process keeps ready. What is kept is named by its versions, and versions never change.
@@ -43,11 +43,6 @@ def policies_for(brand_id: UUID) -> PoliciesInForce:
     """
     versions = versions_in_force(brand_id)
     return PoliciesInForce(tuple(versions), _compiled(tuple(version.pk for version in versions)))
-
-
-def check_for_brand(brand_id: UUID, text: str, context: Context) -> Checked:
-    """What the brand's and the agency's policies object to in a text; asked when it is written, and at release."""
-    return policies_for(brand_id).rules.check(text, context)
 
 
 @lru_cache(maxsize=KEPT)

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 
 from readiness.models import Policy, PolicyVersion
 from readiness.policy_rules import Context
-from readiness.queries.policies import check_for_brand, policies_for
+from readiness.queries.policies import policies_for
 from tests.cast import Answer, Person, events_of, key_of, walled
 from tests.conftest import North
 
@@ -178,12 +178,12 @@ def test_release_asks_the_same_question_with_one_query(
     published(lea, policy)
     context = Context(at=datetime.now(UTC))
     with walled(north.agency):
-        assert check_for_brand(north.aurora.pk, "We guarantee", context).blocked
+        assert policies_for(north.aurora.pk).rules.check("We guarantee", context).blocked
         with django_assert_num_queries(1):
-            assert not check_for_brand(north.aurora.pk, "We try", context).blocked
+            assert not policies_for(north.aurora.pk).rules.check("We try", context).blocked
     published(lea, policy, DRAFT | {"rules": []})
     with walled(north.agency):
-        assert not check_for_brand(north.aurora.pk, "We guarantee", context).blocked
+        assert not policies_for(north.aurora.pk).rules.check("We guarantee", context).blocked
 
 
 def test_a_mistake_is_told_with_its_place(lea: Person, policy: Answer) -> None:
