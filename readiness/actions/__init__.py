@@ -9,21 +9,17 @@ from readiness.actions.acknowledgements import (
     tend_campaigns,
 )
 from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, submit_message
-from readiness.actions.plans import (
+from readiness.actions.plan_drafts import (
     ABOUT_DRAFT,
-    change_plan,
-    create_plan,
     discard_draft,
     draft_plan,
     publish_draft,
     publish_plan,
-    publish_template,
-    review_plan,
     revise_draft,
     send_draft_back,
     submit_draft,
-    tell_stale_plans,
 )
+from readiness.actions.plans import change_plan, create_plan, publish_template, review_plan, tell_stale_plans
 from readiness.actions.policies import create_policy, publish_policy, retire_policy, revise_policy
 
 __all__ = [

@@ -18,7 +18,7 @@ from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from ledger.actions import record
-from readiness.actions.plans import nothing_there
+from readiness.actions.plan_drafts import nothing_there
 from readiness.models import Message
 from readiness.queries import plan_in_force
 from tenants.models import SocialAccount

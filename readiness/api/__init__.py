@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, library, plans, policies
+from readiness.api import acknowledgements, library, plan_drafts, plans, policies
 
-routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes]
+routes = [*plans.routes, *plan_drafts.routes, *library.routes, *policies.routes, *acknowledgements.routes]

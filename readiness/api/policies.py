@@ -17,7 +17,7 @@ from permissions.needs import Need
 from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from readiness.actions import create_policy, publish_policy, retire_policy, revise_policy
-from readiness.actions.plans import nothing_there
+from readiness.actions.plan_drafts import nothing_there
 from readiness.api.plans import DifferenceView
 from readiness.difference import differences
 from readiness.models import Acknowledgement, Policy, PolicyVersion
