@@ -18,7 +18,7 @@ from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from readiness.actions import create_policy, publish_policy, retire_policy, revise_policy
 from readiness.actions.plan_drafts import nothing_there
-from readiness.api.plans import DifferenceView
+from readiness.api.plan_drafts import DifferenceView
 from readiness.difference import differences
 from readiness.models import Acknowledgement, Policy, PolicyVersion
 from readiness.policy_rules import Context, Media
