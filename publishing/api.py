@@ -100,6 +100,12 @@ class Rewrite(Shape):
     )
 
 
+class TakedownShape(Because):
+    incident = serializers.UUIDField(
+        default=None, allow_null=True, help_text="The crisis that it caused: its timeline tells of the takedown."
+    )
+
+
 class Finding(Shape):
     """What a person saw on the network."""
 
@@ -120,7 +126,20 @@ class WantedPosts(Shape):
     import_id = serializers.UUIDField(required=False)
 
 
-class Posts(ReadViews):
+class AboutIncidents(ReadViews):
+    """Bodies may name the incident that something is done for."""
+
+    def incident_named(self, incident_id: UUID | None, *, brand_id: UUID | None = None) -> UUID | None:
+        """The incident of a body, if the caller sees it, and it is of the brand when one is given."""
+        if incident_id is None:
+            return None
+        # By name: incidents lie above publishing, which knows their table, not their code.
+        rows = apps.get_model("incidents", "Incident").objects.filter(**({"brand_id": brand_id} if brand_id else {}))
+        found: UUID = self.named(rows, incident_id, field="incident", sees=Need.INCIDENTS_READ).pk
+        return found
+
+
+class Posts(AboutIncidents):
     """Scheduled posts and what became of them."""
 
     sees = Need.POSTS_READ
@@ -224,12 +243,14 @@ class Posts(ReadViews):
         post = self.subject(seen=True)
         return self.show(actions.settle_post(post_id=post.pk, **self.read(Finding), **self.told))
 
-    @extend_schema(parameters=[SEEN], request=Because, responses={202: PostDetail})
+    @extend_schema(parameters=[SEEN], request=TakedownShape, responses={202: PostDetail})
     @action(detail=True, methods=["post"], url_path="take-down")
     def take_down(self, _request: Request, **_: Any) -> Response:
         """Have a published post deleted from its network; poll the post, or wait for `post.taken_down`."""
         post = self.subject(seen=True)
-        taken = actions.request_takedown(post_id=post.pk, **self.read(Because), **self.told)
+        wanted = self.read(TakedownShape)
+        incident_id = self.incident_named(wanted.pop("incident"), brand_id=post.brand_id)
+        taken = actions.request_takedown(post_id=post.pk, incident_id=incident_id, **wanted, **self.told)
         return self.show(taken, status=codes.HTTP_202_ACCEPTED)
 
 
@@ -289,7 +310,7 @@ class WantedPauses(Shape):
     incident = serializers.UUIDField(required=False)
 
 
-class Pauses(ReadViews):
+class Pauses(AboutIncidents):
     """What forbids scheduled posts, and why."""
 
     sees = Need.PAUSES_READ
@@ -327,12 +348,8 @@ class Pauses(ReadViews):
         """Pause scheduled posts. 200: nothing covered can start and nothing is in flight. 202: see `in_flight`."""
         wanted = self.read(PauseShape)
         wanted["scope_id"] = self._covered(wanted["scope"], wanted["scope_id"])
-        incident = wanted.pop("incident")
-        if incident is not None:
-            # By name: incidents lie above publishing, which knows their table, not their code.
-            rows = apps.get_model("incidents", "Incident").objects.all()
-            incident = self.named(rows, incident, field="incident", sees=Need.INCIDENTS_READ).pk
-        pause = actions.start_pause(incident_id=incident, **wanted, **self.told)
+        incident_id = self.incident_named(wanted.pop("incident"))
+        pause = actions.start_pause(incident_id=incident_id, **wanted, **self.told)
         return self.show(pause, status=codes.HTTP_202_ACCEPTED)
 
     def _covered(self, scope: str, scope_id: UUID | None) -> UUID:

@@ -98,7 +98,11 @@ def _publish_once(scene: Scene, statement: str) -> None:
 def _take_down(scene: Scene) -> None:
     with scene.teller.step("The offending post is taken down; a copy stays as evidence"):
         post = scene.offending_post
-        scene.who("leo").post_seen(f"posts/{post}/take-down", {"reason": "It hurt people."}, seen=f"posts/{post}")
+        scene.who("leo").post_seen(
+            f"posts/{post}/take-down",
+            {"reason": "It hurt people.", "incident": scene.incident["id"]},
+            seen=f"posts/{post}",
+        )
         scene.who("leo").until(
             lambda api: api.get(f"posts/{post}")["stage"] == "TAKEN_DOWN" or None,
             what="The takedown",

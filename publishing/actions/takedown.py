@@ -28,15 +28,19 @@ class NoExternalId(Refusal):
 
 
 @transaction.atomic
-def request_takedown(*, post_id: UUID, reason: str, by: Actor, at: datetime) -> Post:
-    """Have a published post deleted from its network. Its text stays here as evidence."""
+def request_takedown(*, post_id: UUID, reason: str, incident_id: UUID | None = None, by: Actor, at: datetime) -> Post:
+    """Have a published post deleted from its network. Its text stays here as evidence.
+
+    `incident_id` is the crisis that it caused, whose timeline tells of it from now on.
+    """
     post: Post = Post.objects.locked(post_id)
     stage = POST_LIFECYCLE.step("request_takedown", from_=post.stage)
     if not post.external_id:
         raise NoExternalId
     post.stage, post.trouble = stage, ""
+    post.incident_id = post.incident_id or incident_id
     post.version += 1
-    post.save(update_fields=["stage", "trouble", "version"])
+    post.save(update_fields=["stage", "trouble", "incident", "version"])
     later(
         "publishing.take_down_post",
         key=str(post.pk),

@@ -90,3 +90,18 @@ def test_only_who_holds_the_need_takes_down(north: North, ana: Person, bo: Perso
     assert eve.post(f"/v1/agencies/north/posts/{post.pk}/take-down", {"reason": "?"}).status == 404
     assert eve.post(f"posts/{post.pk}/take-down", {"reason": "?"}, If_Match=f'"{post.pk}-1"').status == 404
     assert again(post).stage == "PUBLISHED"
+
+
+def test_a_takedown_may_name_the_crisis_that_the_post_caused(north: North, ana: Person, lea: Person) -> None:
+    opened = {"title": "A bad joke", "kind": "other", "severity": 3}
+    crisis = lea.post("incidents", {**opened, "brand": str(north.aurora.pk)}).body["id"]
+    elsewhere = lea.post("incidents", {**opened, "brand": str(north.borealis.pk)}).body["id"]
+    post = published(north, ana)
+    path = f"posts/{post.pk}"
+    etag = lea.get(path).etag
+    refused = lea.post(f"{path}/take-down", {"reason": "It hurts.", "incident": elsewhere}, If_Match=etag)
+    assert (refused.status, refused.body["errors"][0]["field"]) == (400, "incident"), "it is another brand's"
+    taken = lea.post(f"{path}/take-down", {"reason": "It hurts.", "incident": crisis}, If_Match=etag)
+    assert (taken.status, taken.body["incident"]) == (202, crisis)
+    told = lea.get(f"incidents/{crisis}/timeline").body["items"]
+    assert [event["name"] for event in told if event["name"].startswith("post.")] == ["post.takedown_requested"]
