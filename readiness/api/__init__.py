@@ -1,7 +1,7 @@
-"""Plans and the library over HTTP."""
+"""What is kept ready, over HTTP."""
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, library, plans, policies
+from readiness.api import acknowledgements, contacts, library, plans, policies
 
-routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes]
+routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes, *contacts.routes]
