@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -99,14 +99,15 @@ def _is_window(window: Any) -> bool:
 # -- channels -------------------------------------------------------------------------------------------------------
 
 
-def _channels(given: list[Mapping[str, str]]) -> tuple[list[dict[str, str]], list[Fault]]:
+def _channels(given: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, str]], list[Fault]]:
     found: list[dict[str, str]] = []
     faults = []
     if len(given) > MOST_CHANNELS:
         faults.append(_fault("channels", "out_of_range", f"At most {MOST_CHANNELS} channels."))
     for place, channel in enumerate(given):
         try:
-            one = {"kind": channel["kind"], "address": checked_address(channel["kind"], channel["address"])}
+            kind, address = channel.get("kind", ""), channel.get("address", "")
+            one = {"kind": kind, "address": checked_address(kind, address)}
         except ValueError as wrong:
             faults.append(_fault(f"channels.{place}.address", "not_an_address", str(wrong)))
             continue
