@@ -168,7 +168,7 @@ def _asked(contact: Contact, link: Asked) -> dict[str, Any]:
                 "label": ChannelKind(channel.kind).label,
                 "address_hint": hint(channel.kind, channel.address),
             }
-            for channel in contact.channels.all()
+            for channel in contact.in_order
         ],
         "legal_basis": contact.legal_basis,
         "legal_basis_label": LegalBasis(contact.legal_basis).label,

@@ -70,7 +70,9 @@ class HoursShape(Shape):
 
 
 class ContactLine(serializers.ModelSerializer[Contact]):
-    channels = ChannelLine(many=True, read_only=True, help_text="In the order in which they are tried.")
+    channels = ChannelLine(
+        many=True, read_only=True, source="in_order", help_text="In the order in which they are tried."
+    )
     hours = HoursShape(many=True, read_only=True)
     reached_now = serializers.SerializerMethodField(help_text="Whether now is within their hours.")
     confirmed = serializers.SerializerMethodField(help_text="Whether somebody has confirmed the entry in time.")
@@ -96,7 +98,9 @@ class ContactLine(serializers.ModelSerializer[Contact]):
 
 
 class ContactView(ContactLine):
-    channels = ContactChannelView(many=True, read_only=True, help_text="In the order in which they are tried.")
+    channels = ContactChannelView(
+        many=True, read_only=True, source="in_order", help_text="In the order in which they are tried."
+    )
     note = serializers.CharField(read_only=True, allow_null=True)
 
     class Meta(ContactLine.Meta):

@@ -68,7 +68,7 @@ def as_said(contact: Contact) -> dict[str, Any]:
         "note": contact.note or "",
         "legal_basis": contact.legal_basis,
         "confirm_days": contact.confirm_days,
-        "channels": [{"kind": channel.kind, "address": channel.address} for channel in contact.channels.all()],
+        "channels": [{"kind": channel.kind, "address": channel.address} for channel in contact.in_order],
     }
 
 
@@ -76,7 +76,7 @@ def by_address(contacts: Iterable[Contact]) -> dict[str, Contact]:
     """The contacts by each of their e-mail addresses, in small letters; the eldest where two share one."""
     found: dict[str, Contact] = {}
     for contact in contacts:
-        for channel in contact.channels.all():
+        for channel in contact.in_order:
             if channel.kind == ChannelKind.EMAIL:
                 found.setdefault(channel.address.casefold(), contact)
     return found

@@ -20,6 +20,7 @@ from tests.cast import SETTING_THE_STAGE, Answer, Person, events_of, send, walle
 from tests.conftest import North
 
 pytestmark = pytest.mark.django_db
+FORM = "application/x-www-form-urlencoded"
 MAIL = {"kind": "email", "address": "pia@daily.example"}
 
 
@@ -135,9 +136,9 @@ def test_people_see_a_page_that_escapes_every_word(north: North, bo: Person, pia
     assert "<b>Editor" not in text
     assert "default-src 'none'" in shown["Content-Security-Policy"]
     assert (shown["Referrer-Policy"], shown["Cache-Control"]) == ("no-referrer", "no-store")
-    empty = browser.post(path, {}, headers={"Accept": "text/html"})
+    empty = browser.post(path, "", FORM, headers={"Accept": "text/html"})
     assert (empty.status_code, "One thing is missing" in empty.content.decode()) == (400, True)
-    said = browser.post(path, {"answer": "right"}, headers={"Accept": "text/html"})
+    said = browser.post(path, "answer=right", FORM, headers={"Accept": "text/html"})
     assert "Your entry is confirmed" in said.content.decode()
     dead = browser.get(path, headers={"Accept": "text/html"})
     assert (dead.status_code, "opens nothing" in dead.content.decode()) == (404, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from csv import writer
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.models import Event
+from permissions.tables import cell
 from readiness.cards import NotACard, property_of
 from readiness.contact_files import COLUMNS, MOST_ROWS, NotReadable, Row, as_cards, as_cells, read_cards, read_table
 from readiness.contact_form import check_contact
@@ -97,9 +100,9 @@ def test_each_mistake_of_a_row_is_told(line: str, field: str) -> None:
     "text",
     [
         "", "surname\nAna\n", "name,wild\nAna,x\n", "name,name\nAna,Bo\n", 'name\n"Ana\n',
-        "name\n" + "Ana\n" * (MOST_ROWS + 1), "name\n" + "x" * 200_000,
+        "name\n" + "Ana\n" * (MOST_ROWS + 1),
     ],
-    ids=["nothing", "no name", "unknown", "twice", "open quote", "too many", "too long"],
+    ids=["nothing", "no name", "unknown", "twice", "open quote", "too many"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(text: str) -> None:
     with pytest.raises(NotReadable):
@@ -188,18 +191,13 @@ def plain(contact: Body) -> Body:
     return {key: value.lstrip("'") if isinstance(value, str) else value for key, value in contact.items()}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None, database=None, derandomize=True)
 @given(st.lists(WRITTEN.map(plain).filter(lambda c: bool(c["name"].strip())), min_size=1, max_size=3))
 def test_what_is_written_as_a_table_is_read_alike(contacts: list[Body]) -> None:
-    from csv import writer  # noqa: PLC0415
-    from io import StringIO  # noqa: PLC0415
-
-    from permissions.tables import cell  # noqa: PLC0415
-
     text = StringIO()
-    lines = writer(text)
-    lines.writerows([list(COLUMNS), *([cell(value) for value in as_cells(one)] for one in contacts)])
-    assert not any(line.lstrip(' "').startswith(("=", "@")) for line in text.getvalue().splitlines())
+    cells = [[str(cell(value)) for value in as_cells(one)] for one in contacts]
+    writer(text).writerows([list(COLUMNS), *cells])
+    assert not any(value.startswith(("=", "@")) for row in cells for value in row)
     rows = read_table(text.getvalue())
     for row, contact in zip(rows, contacts, strict=True):
         expected = check_contact({key: value for key, value in contact.items() if key != "id"})
@@ -207,7 +205,7 @@ def test_what_is_written_as_a_table_is_read_alike(contacts: list[Body]) -> None:
         assert row.said == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None, database=None, derandomize=True)
 @given(st.lists(WRITTEN, min_size=1, max_size=3), st.sampled_from(["3.0", "4.0"]))
 def test_what_is_written_as_cards_is_read_alike(contacts: list[Body], version: str) -> None:
     text = as_cards(contacts, version=version)
