@@ -107,7 +107,7 @@ class ContactView(ContactLine):
         fields = [*ContactLine.Meta.fields, "note", "legal_basis", "confirm_days", "created_at", "asked_at"]
 
 
-class ChannelShape(Shape):
+class ContactChannelShape(Shape):
     kind = serializers.ChoiceField(choices=ChannelKind.choices)
     address = serializers.CharField(
         max_length=LONGEST["address"],
@@ -133,7 +133,7 @@ class ContactChange(Shape):
         choices=LegalBasis.choices, required=False, help_text="Why data about them may be kept (GDPR, article 6)."
     )
     confirm_days = serializers.IntegerField(min_value=1, max_value=MOST_CONFIRM_DAYS, required=False)
-    channels = ChannelShape(  # type: ignore[call-arg] # a list's
+    channels = ContactChannelShape(  # type: ignore[call-arg] # a list's
         many=True, required=False, max_length=MOST_CHANNELS, help_text="All of them, in the order of trying."
     )
 
