@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from core.actor import Actor
+from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from core.wall import wall
 from ledger.actions import open_ledger, record
@@ -28,6 +29,20 @@ class NoSecondFactor(Refusal):
 
     code = "no_second_factor"
     title = "Sign in with a second factor before you demand one of everybody."
+
+
+class TwinOfTwin(Refusal):
+    """A drill is played with a real brand's plan."""
+
+    code = "twin_of_twin"
+    title = "This brand is the twin of a drill itself."
+
+
+class DrillOver(Refusal):
+    """What was played stays as it was, to be read."""
+
+    code = "drill_over"
+    title = "The drill of this twin is over."
 
 
 def check_time_zone(name: str) -> str:
@@ -64,6 +79,24 @@ def create_brand(*, slug: str, name: str, time_zone: str, locale: str, sector: s
     brand.save(force_insert=True)
     record("brand.created", on=brand, by=by, at=at, slug=slug)
     return brand
+
+
+@transaction.atomic
+def fork_brand(*, brand_id: UUID, name: str, by: Actor, at: datetime) -> Brand:
+    """A twin of a brand, on which a drill is played: it says in its name that it is none, and lives until it is
+    archived. Raises TwinOfTwin.
+    """
+    brand: Brand = Brand.objects.found(brand_id)
+    if brand.drill_of_id is not None:
+        raise TwinOfTwin
+    twin = Brand(
+        id=uuid7(), slug="", name=f"DRILL {brand.name}: {name}"[:120], time_zone=brand.time_zone, locale=brand.locale,
+        sector=brand.sector, drill_of=brand, created_at=at,
+    )  # fmt: skip
+    twin.slug = f"drill-{twin.pk.hex}"
+    twin.save(force_insert=True)
+    record("brand.created", on=twin, by=by, at=at, slug=twin.slug)
+    return twin
 
 
 @transaction.atomic
@@ -107,6 +140,8 @@ def archive_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Br
 def restore_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Brand:
     """Open an archived brand again. What was held meanwhile stays held until somebody decides about it."""
     brand: Brand = Brand.objects.locked(brand_id)
+    if brand.drill_of_id is not None:
+        raise DrillOver
     brand.stage = BRAND_LIFECYCLE.step("restore", from_=brand.stage)
     brand.archived_at = None
     brand.version += 1
