@@ -160,7 +160,7 @@ def write_contagion_letter(warning_id: UUID, at: datetime) -> Letter | None:
             "Only people who may see all of these brands are told.",
         ]
     )
-    return Letter(warning.pk, seat.user.email, f"One story, {len(brands)} brands", text)
+    return Letter(warning.pk, seat.user.email, f"One story, {len(brands)} brands", text, None, seat.pk)
 
 
 def contagion_letter_posted(_warning_id: UUID) -> None:

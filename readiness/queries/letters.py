@@ -53,7 +53,8 @@ def stale_letter(plan_id: UUID, at: datetime) -> Letter | None:
             "Look through it and say that it still holds, or draft its next version.",
         ]
     )
-    return Letter(plan.pk, keeper.user.email, f"The crisis plan of {plan.brand.name} is stale", text)
+    subject = f"The crisis plan of {plan.brand.name} is stale"
+    return Letter(plan.pk, keeper.user.email, subject, text, plan.brand_id, keeper.pk)
 
 
 def nothing_to_note(_thing_id: UUID) -> None:
@@ -79,7 +80,8 @@ def acknowledge_letter(acknowledgement_id: UUID, _at: datetime) -> Letter | None
             f"Sign in to {policy.agency.name} to read it; it waits under your acknowledgements.",
         ]
     )
-    return Letter(uuid5(row.pk, str(row.reminders)), row.seat.user.email, f"To acknowledge: {policy.name}", text)
+    letter_id, subject = uuid5(row.pk, str(row.reminders)), f"To acknowledge: {policy.name}"
+    return Letter(letter_id, row.seat.user.email, subject, text, policy.brand_id, row.seat_id)
 
 
 def confirm_letter(contact_id: UUID, at: datetime) -> Letter | None:
@@ -112,7 +114,8 @@ def confirm_letter(contact_id: UUID, at: datetime) -> Letter | None:
         ]
     )
     letter_id = uuid5(contact.pk, contact.asked_at.isoformat())
-    return Letter(letter_id, channel.address, f"Are you still reached like this? {contact.agency.name} asks", text)
+    subject = f"Are you still reached like this? {contact.agency.name} asks"
+    return Letter(letter_id, channel.address, subject, text, contact.brand_id, None)
 
 
 def disputed_letter(contact_id: UUID, at: datetime) -> Letter | None:
@@ -138,4 +141,5 @@ def disputed_letter(contact_id: UUID, at: datetime) -> Letter | None:
             "Ask them, then change the entry and confirm it, or remove it.",
         ]
     )
-    return Letter(uuid5(contact.pk, contact.asked_at.isoformat()), keeper.user.email, f"{contact.name} objects", text)
+    letter_id = uuid5(contact.pk, contact.asked_at.isoformat())
+    return Letter(letter_id, keeper.user.email, f"{contact.name} objects", text, contact.brand_id, keeper.pk)
