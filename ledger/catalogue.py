@@ -225,6 +225,13 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "contact.removed": facts(reason=LINE),
     "contact.imported": facts(created=COUNT, changed=COUNT),
     "contact.exported": facts(form=WORD, contacts=COUNT),
+    "drill.planned": facts(name=WORD, scenario=WORD, speed=COUNT, participants=IDS),
+    "drill.changed": facts(fields=WORDS),
+    "drill.started": facts(
+        twin_id=ID, plan_version_id=ID, participants=IDS, speed=COUNT, ends_at=INSTANT, left_out=WORDS
+    ),
+    "drill.ended": facts(twin_id=ID, by_itself=FLAG),
+    "drill.cancelled": facts(twin_id=maybe(ID), reason=LINE),
     "policy.created": facts(name=WORD),
     "policy.revised": facts(fields=WORDS),
     "policy.published": facts(name=WORD, number=COUNT, version_id=ID, asks_again=FLAG, rules=COUNT),

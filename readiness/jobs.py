@@ -10,9 +10,17 @@ from core.letters import Desk, register_letters
 from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
-from readiness.actions import ask_audience, ask_who_is_due, remind_people, tell_stale_plans, tend_campaigns
+from readiness.actions import (
+    ask_audience,
+    ask_who_is_due,
+    end_due_drill,
+    remind_people,
+    tell_stale_plans,
+    tend_campaigns,
+)
 from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
 from readiness.actions.contacts import CONFIRM_LETTER, DISPUTED_LETTER
+from readiness.actions.drills import END_DRILL, PROP_MASTER
 from readiness.actions.plans import STALE_LETTER
 from readiness.actions.policies import ASK_AUDIENCE
 from readiness.queries.letters import (
@@ -52,6 +60,11 @@ def look_after_campaigns(run: Run) -> None:
 @in_rounds("readiness.remind_people", every=timedelta(hours=1), queue="bulk", lease=300)
 def remind_of_policies(run: Run) -> None:
     remind_people(by=CAMPAIGNS, at=run.at)
+
+
+@job(END_DRILL, queue="alerts", semantics="at_least_once", max_attempts=20, lease=60)
+def drill_is_over(run: Run) -> None:
+    end_due_drill(drill_id=UUID(run.args["drill_id"]), by=PROP_MASTER, at=run.at)
 
 
 @in_rounds("readiness.ask_contacts", every=timedelta(hours=6), queue="bulk", lease=300)

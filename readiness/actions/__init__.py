@@ -19,6 +19,15 @@ from readiness.actions.contacts import (
     note_reached,
     remove_contact,
 )
+from readiness.actions.drills import (
+    cancel_drill,
+    change_drill,
+    end_drill,
+    end_due_drill,
+    leave_drills,
+    plan_drill,
+    start_drill,
+)
 from readiness.actions.importing import import_contacts, note_export
 from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, submit_message
 from readiness.actions.plans import (
@@ -50,18 +59,24 @@ __all__ = [
     "ask_contact",
     "ask_newcomer",
     "ask_who_is_due",
+    "cancel_drill",
     "change_contact",
+    "change_drill",
     "change_plan",
     "confirm_contact",
     "create_plan",
     "create_policy",
     "discard_draft",
     "draft_plan",
+    "end_drill",
+    "end_due_drill",
     "excuse_leaver",
     "forget_leaver",
     "import_contacts",
+    "leave_drills",
     "note_export",
     "note_reached",
+    "plan_drill",
     "publish_draft",
     "publish_plan",
     "publish_policy",
@@ -73,6 +88,7 @@ __all__ = [
     "revise_draft",
     "revise_policy",
     "send_draft_back",
+    "start_drill",
     "submit_draft",
     "submit_message",
     "tell_stale_plans",
