@@ -15,6 +15,7 @@ from jobs.rounds import in_rounds
 from listening.actions import detect_signals, relearn_normal
 from listening.actions.backtest import calibrate_brand, calibrate_brands, run_backtest
 from listening.actions.contagion import FIND, LETTER, find_contagions
+from listening.actions.drills import FEED, feed_drill
 from listening.actions.erase import continue_erasure
 from listening.actions.index import index_words
 from listening.actions.look import look_at_quiet_brands
@@ -33,6 +34,7 @@ __all__ = [
     "calibrate_one",
     "detect",
     "erase",
+    "feed",
     "find_contagion",
     "index_words_of_agency",
     "learn_lexicon_of_brand",
@@ -51,6 +53,7 @@ DETECTOR = Actor.rule("detector")
 LEXICON = Actor.rule("lexicon")
 ERASER = Actor.rule("eraser")
 RADAR = Actor.rule("contagion radar")
+DIRECTOR = Actor.rule("drills")
 SECOND_TIER = Actor.rule("second_tier")
 
 
@@ -114,6 +117,11 @@ def read_contested_again(run: Run) -> None:
 @in_rounds("listening.index_words", every=timedelta(minutes=2), queue="bulk", lease=300)
 def index_words_of_agency(run: Run) -> None:
     index_words(at=run.at)
+
+
+@job(FEED, queue="listen", semantics="at_least_once", max_attempts=20, lease=120)
+def feed(run: Run) -> None:
+    feed_drill(drill_id=UUID(run.args["drill_id"]), minute=run.args["minute"], by=DIRECTOR, at=run.at)
 
 
 @job("listening.erase", queue="bulk", semantics="at_least_once", max_attempts=10, lease=300)

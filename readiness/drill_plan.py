@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 def faster(minutes: int, speed: int) -> int:
-    """So many minutes on a clock that runs `speed` times as fast: whole minutes, and never none where there were some."""
+    """So many minutes on a clock that runs `speed` times as fast: whole ones, and never none where there were some."""
     return max(1, round(minutes / speed)) if minutes else 0
 
 

@@ -120,7 +120,7 @@ def ready_made(kind: str, size: str, *, seed: int = MAIN_SEED) -> dict[str, Any]
     def phase(minutes: int, per_minute: int, mood: str) -> dict[str, Any]:
         return {"minutes": minutes, "per_minute": per_minute, "mood": mood, "texts": [] if mood == CALM else texts}
 
-    phases = [
+    phases: list[dict[str, Any]] = [
         phase(10, usual, CALM), phase(10, max(peak // 3, usual + 1), MIXED), phase(30, peak, ANGRY),
         phase(20, max(peak // 4, usual), MIXED), phase(10, usual, CALM),
     ]  # fmt: skip
@@ -207,7 +207,8 @@ def usual_per_minute(scenario: Mapping[str, Any]) -> float:
     first = scenario["phases"][0]
     if first["mood"] == CALM and first["per_minute"] > 0:
         return float(first["per_minute"])
-    return max(0.1, max(phase["per_minute"] for phase in scenario["phases"]) / 10)
+    loudest = max(int(phase["per_minute"]) for phase in scenario["phases"])
+    return max(0.1, loudest / 10)
 
 
 def said_in(scenario: Mapping[str, Any], minute: int, *, brand: str) -> list[Said]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, contacts, library, plans, policies
+from readiness.api import acknowledgements, contacts, drills, library, plans, policies
 
-routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes, *contacts.routes]
+routes = [*plans.routes, *library.routes, *policies.routes, *acknowledgements.routes, *contacts.routes, *drills.routes]

@@ -109,7 +109,7 @@ class ScenarioView(serializers.Serializer[Any]):
 
 
 class ReadyMadeView(ScenarioView):
-    label = serializers.CharField()
+    about = serializers.CharField(help_text="What it is, in a few words.")
 
 
 class ScoreView(serializers.Serializer[Any]):
@@ -243,7 +243,7 @@ class Drills(ReadViews):
     @action(detail=False, methods=["get"], pagination_class=None)
     def scenarios(self, _request: Request, **_: Any) -> Response:
         """The ready-made scenarios: each crisis type in each size."""
-        made = [{"label": label, **ready_made(kind, size)} for kind, (label, _texts) in TYPES.items() for size in SIZES]
+        made = [{"about": about, **ready_made(kind, size)} for kind, (about, _texts) in TYPES.items() for size in SIZES]
         return Response(ReadyMadeView(made, many=True).data)
 
     @extend_schema(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -17,6 +17,8 @@ from ledger.actions import open_ledger, record
 from tenants.actions.invitations import send_invitation
 from tenants.models import Agency, Brand
 from tenants.states import BRAND_LIFECYCLE
+
+MARK: Final = "DRILL"
 
 
 class SlugTaken(Refusal):
@@ -90,7 +92,7 @@ def fork_brand(*, brand_id: UUID, name: str, by: Actor, at: datetime) -> Brand:
     if brand.drill_of_id is not None:
         raise TwinOfTwin
     twin = Brand(
-        id=uuid7(), slug="", name=f"DRILL {brand.name}: {name}"[:120], time_zone=brand.time_zone, locale=brand.locale,
+        id=uuid7(), slug="", name=_marked(f"{brand.name}: {name}"), time_zone=brand.time_zone, locale=brand.locale,
         sector=brand.sector, drill_of=brand, created_at=at,
     )  # fmt: skip
     twin.slug = f"drill-{twin.pk.hex}"
@@ -119,6 +121,8 @@ def change_brand(*, brand_id: UUID, by: Actor, at: datetime, **wanted: Any) -> B
     """Change a brand's name, time zone, locale or sector."""
     brand: Brand = Brand.objects.locked(brand_id)
     check_time_zone(wanted.get("time_zone", brand.time_zone))
+    if brand.drill_of_id is not None and "name" in wanted:
+        wanted["name"] = _marked(wanted["name"])
     if changed := _set(brand, wanted):
         record("brand.changed", on=brand, by=by, at=at, fields=changed)
     return brand
@@ -148,6 +152,11 @@ def restore_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Br
     brand.save(update_fields=["stage", "archived_at", "version"])
     record("brand.restored", on=brand, by=by, at=at, reason=reason)
     return brand
+
+
+def _marked(name: str) -> str:
+    """A name that says that it is a drill's."""
+    return f"{MARK} {name.removeprefix(MARK).strip()}"[:120]
 
 
 def _set(row: Agency | Brand, wanted: dict[str, Any]) -> list[str]:
