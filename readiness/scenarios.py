@@ -136,6 +136,7 @@ def check_scenario(given: Mapping[str, Any], *, speed: int) -> dict[str, Any]:
     "lasts_minutes" where they are wanted. Raises Invalid with each mistake's path.
     """
     errors: list[dict[str, str]] = []
+    scenario: dict[str, Any] = {}
     seed = int(given.get("seed", MAIN_SEED))
     phases = given.get("phases")
     if bool(phases) == ("type" in given):

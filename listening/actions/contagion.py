@@ -50,7 +50,8 @@ def look_for_contagion(*, at: datetime) -> None:
 def find_contagions(*, by: Actor, at: datetime) -> list[Contagion]:
     """Raise a contagion where stories of different brands are the same, let open ones grow, and close silent ones.
 
-    What is played in a drill spreads nowhere. Two stories are the same when their sketches resemble each other as much as those of one brand's story must.
+    Two stories are the same when their sketches resemble each other as much as those of one brand's story must. What
+    is played in drills spreads nowhere.
     Returns what was raised.
     """
     # One run of an agency at a time: two would raise the same thing twice.

@@ -45,21 +45,21 @@ def set_drill_up(*, drill_id: UUID, by: Actor, at: datetime) -> Source | None:
     known: Source | None = Source.objects.filter(brand_id=drill.twin_id, name=NAME).first()
     if known is not None or drill.stage != DrillStage.RUNNING or drill.twin_id is None or drill.started_at is None:
         return known
-    _watch_alike(drill)
+    _watch_alike(drill, drill.twin_id)
     source = add_source(brand_id=drill.twin_id, kind="push", name=NAME, network=SANDBOX, by=by, at=at)
     _make_up_past(drill, source)
     _feed_later(drill, minute=0, at=drill.started_at + EVERY)
     return source
 
 
-def _watch_alike(drill: Drill) -> None:
+def _watch_alike(drill: Drill, twin_id: UUID) -> None:
     """The brand's own terms, quorum and deadlines, the latter on the drill's clock. That the twin falls silent is no
     news: the scenario is over then.
     """
     own: ListeningSettings | None = ListeningSettings.objects.filter(brand_id=drill.brand_id).first()
     wanted = REVIEW_MINUTES | {int(key): int(value) for key, value in (own.review_minutes if own else {}).items()}
     ListeningSettings(
-        brand_id=drill.twin_id,
+        brand_id=twin_id,
         detector={"muted": ["silence"]},
         watched_terms=own.watched_terms if own else [],
         quorum=own.quorum if own else {},
