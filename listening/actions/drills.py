@@ -12,6 +12,7 @@ from django.db import transaction
 from core.actor import Actor
 from core.wall import standing_agency
 from jobs.actions import cancel, later
+from ledger.actions import records_held_back
 from listening.actions.ingest import ingest_mentions
 from listening.actions.sources import add_source, end_source
 from listening.ingest import Author, Item
@@ -45,9 +46,10 @@ def set_drill_up(*, drill_id: UUID, by: Actor, at: datetime) -> Source | None:
     known: Source | None = Source.objects.filter(brand_id=drill.twin_id, name=NAME).first()
     if known is not None or drill.stage != DrillStage.RUNNING or drill.twin_id is None or drill.started_at is None:
         return known
-    _watch_alike(drill, drill.twin_id)
-    source = add_source(brand_id=drill.twin_id, kind="push", name=NAME, network=SANDBOX, by=by, at=at)
-    _make_up_past(drill, source)
+    with records_held_back():
+        _watch_alike(drill, drill.twin_id)
+        source = add_source(brand_id=drill.twin_id, kind="push", name=NAME, network=SANDBOX, by=by, at=at)
+        _make_up_past(drill, source)
     _feed_later(drill, minute=0, at=drill.started_at + EVERY)
     return source
 

@@ -12,6 +12,7 @@ from django.db.models import Min, Q
 from approvals.models import Approval
 from ledger.models import Event
 from permissions.models import Grant
+from permissions.queries.holders import roles_known
 from readiness.models import Drill
 from readiness.scenarios import calm_minutes
 from readiness.states import DrillStage
@@ -53,7 +54,8 @@ def roles_of_players(seat_ids: Iterable[UUID], *, brand_id: UUID, at: datetime) 
     """The roles that each of the seats holds on a brand, by grants on it or on the whole agency, each once."""
     held: dict[UUID, list[str]] = {seat: [] for seat in seat_ids}
     here = Q(brand_id=None) | Q(brand_id=brand_id)
-    grants = Grant.objects.all().counting(at).filter(here, seat_id__in=held, incident=None)
+    known = list(roles_known())
+    grants = Grant.objects.all().counting(at).filter(here, seat_id__in=held, role__in=known, incident=None)
     for seat, role in grants.order_by("granted_at", "pk").values_list("seat_id", "role"):
         if role not in held[seat]:
             held[seat].append(role)
