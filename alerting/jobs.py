@@ -26,6 +26,7 @@ from alerting.actions.silences import HALF_TIME_LETTER, OVER_LETTER
 from alerting.actions.swaps import PAST_DUE, PAST_DUE_LETTER
 from alerting.models import Channel, ContactMethod, Notification
 from alerting.queries import Parcel, code_for, parcel_for, test_for
+from alerting.queries.drills import message_of
 from alerting.queries.silence_letters import half_time_letter, letter_posted, over_letter
 from alerting.queries.swap_letters import past_due_letter
 from alerting.transports import Message, TransportError, deliver
@@ -34,6 +35,7 @@ from core.failpoints import failpoint
 from core.letters import DESKS, Desk, register_letters
 from core.wall import inside
 from jobs.handlers import Run, TryAgain, job
+from permissions.queries.twins import is_twin
 from tenants.actions.invitations import forget_token
 from tenants.models import Agency, Invitation
 
@@ -74,7 +76,7 @@ def notify(run: Run) -> None:
     assert run.agency_id is not None  # noqa: S101 - written by queue_notifications
     notification_id = UUID(run.args["notification_id"])
     with inside(run.agency_id):
-        parcel = parcel_for(Notification.objects.found(notification_id))
+        parcel = parcel_for(Notification.objects.found(notification_id), run.at)
         if parcel is None:
             drop_notification(notification_id=notification_id, at=run.at)
             return
@@ -194,7 +196,8 @@ def deliver_invitation(run: Run) -> None:
         invitation: Invitation = Invitation.objects.found(UUID(run.args["invitation_id"]))
         agency = Agency.objects.get(pk=run.agency_id)
         token = invitation.token_to_send
-    if token is None or invitation.expires_at <= run.at:  # sent before, void, or too late
+        drill = any(is_twin(brand_id) for brand_id in invitation.brand_ids)
+    if token is None or invitation.expires_at <= run.at or drill:  # sent before, void, too late, or to a drill
         return
     try:
         deliver("email", invitation.email, _letter(invitation, agency, token))
@@ -234,10 +237,11 @@ def deliver_letter(run: Run) -> None:
     desk, thing_id = DESKS[run.args["kind"]], UUID(run.args["thing_id"])
     with inside(run.agency_id):
         letter = desk.write(thing_id, run.at)
-    if letter is None:
+        message = None if letter is None else message_of(letter, run.at)
+    if letter is None or message is None:
         return
     try:
-        deliver("email", letter.address, Message(letter.id, "", letter.subject, letter.text))
+        deliver("email", letter.address, message)
     except TransportError as problem:
         if not problem.permanent:
             raise TryAgain(str(problem), after=problem.after) from problem

@@ -44,7 +44,8 @@ def write_link_letter(link_id: UUID, at: datetime) -> Letter | None:
             "whoever has it can decide in your name. Do not forward it.",
         ]
     )
-    return Letter(link.pk, link.seat.user.email, f"{brand.agency.name} asks for your decision", text)
+    subject = f"{brand.agency.name} asks for your decision"
+    return Letter(link.pk, link.seat.user.email, subject, text, brand.pk, link.seat_id)
 
 
 def link_letter_posted(link_id: UUID) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from connectors.actions import REVOKE, note_problem, note_proof
 from connectors.models import Withdrawal
-from connectors.network import BAD_CREDENTIALS, NeverSent, OutcomeUnknown, network
+from connectors.network import BAD_CREDENTIALS, NeverSent, OutcomeUnknown, network_of
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.wall import inside
@@ -21,14 +21,14 @@ def revoke_access(run: Run) -> None:
     """Call until the network has confirmed it, or refuses the credentials; after the last try people have to."""
     withdrawal_id = UUID(run.args["withdrawal_id"])
     with inside(run.agency_id):
-        row: Withdrawal = Withdrawal.objects.select_related("account").get(pk=withdrawal_id)
+        row: Withdrawal = Withdrawal.objects.select_related("account__brand").get(pk=withdrawal_id)
         account = row.account
     if row.proven_at is not None:
         return
     account.credentials, account.credentials_set_at = row.credentials, row.credentials_set_at
     proof, problem = "network", ""
     try:
-        network(account.network).revoke(account, DEADLINE_S)
+        network_of(account).revoke(account, DEADLINE_S)
     except NeverSent as refusal:
         proof, problem = "refused", refusal.reason
     except OutcomeUnknown as doubt:

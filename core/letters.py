@@ -14,12 +14,18 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One e-mail. `id` is the same on every repeat, so that a mailbox can drop the second one."""
+    """One e-mail. `id` is the same on every repeat, so that a mailbox can drop the second one.
+
+    Every letter says which brand it is about and whose seat it goes to, None for neither: about the twin of a drill
+    nobody is written to but those who play.
+    """
 
     id: UUID
     address: str
     subject: str
     text: str
+    brand_id: UUID | None
+    seat_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

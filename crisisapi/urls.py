@@ -16,6 +16,7 @@ from alerting.api.inbound import GatewayStatus, LinkedAcknowledgement, TwilioSms
 from approvals.api.decisions import LinkedDecision
 from insights.pages import report_page
 from listening.api.inbound import InboundWebhook
+from readiness.api.confirmations import LinkedConfirmation
 from tenants.api.invitations import AcceptInvitation
 
 STOREYS = [
@@ -80,6 +81,7 @@ urlpatterns = [
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
     path("v1/acknowledge/<str:token>", LinkedAcknowledgement.as_view(), name="linked-acknowledgement"),
+    path("v1/contacts/confirm/<str:token>", LinkedConfirmation.as_view(), name="linked-confirmation"),
     path("v1/calendars/<str:token>.ics", Calendar.as_view(), name="calendar"),
     path("v1/inbound/twilio/status", TwilioStatus.as_view(), name="twilio-status"),
     path("v1/inbound/twilio/sms", TwilioSms.as_view(), name="twilio-sms"),

@@ -9,6 +9,7 @@ from alerting.models import Page
 from core.actor import Actor
 from incidents.actions import approve_statement, follow_post, send_statement_back
 from incidents.actions.clocks import acknowledge_incidents_of
+from incidents.actions.closing import let_drill_rest
 from incidents.actions.opening import alert_stage
 from incidents.actions.postmortems import begin_review
 from incidents.actions.statements import ABOUT
@@ -62,6 +63,12 @@ STAGES = {
 def alert(event: Event, at: datetime) -> None:
     """Whom the plan names for the stage is told, once for each time that it is reached."""
     alert_stage(incident_id=event.subject_id, stage=STAGES[event.name], event_id=event.pk, by=FOLLOWING, at=at)
+
+
+@on("drill.ended", "drill.cancelled", reaction="incidents.let_drill_rest", queue="alerts")
+def a_drill_is_over(event: Event, at: datetime) -> None:
+    if event.facts["twin_id"] is not None:
+        let_drill_rest(brand_id=UUID(event.facts["twin_id"]), by=FOLLOWING, at=at)
 
 
 @on("incident.resolved", reaction="incidents.open_review", queue="bulk")

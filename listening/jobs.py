@@ -15,6 +15,7 @@ from jobs.rounds import in_rounds
 from listening.actions import detect_signals, relearn_normal
 from listening.actions.backtest import calibrate_brand, calibrate_brands, run_backtest
 from listening.actions.contagion import FIND, LETTER, find_contagions
+from listening.actions.drills import FEED, feed_drill
 from listening.actions.erase import continue_erasure
 from listening.actions.index import index_words
 from listening.actions.look import look_at_quiet_brands
@@ -33,6 +34,7 @@ __all__ = [
     "calibrate_one",
     "detect",
     "erase",
+    "feed",
     "find_contagion",
     "index_words_of_agency",
     "learn_lexicon_of_brand",
@@ -51,6 +53,7 @@ DETECTOR = Actor.rule("detector")
 LEXICON = Actor.rule("lexicon")
 ERASER = Actor.rule("eraser")
 RADAR = Actor.rule("contagion radar")
+DIRECTOR = Actor.rule("drills")
 SECOND_TIER = Actor.rule("second_tier")
 
 
@@ -116,6 +119,11 @@ def index_words_of_agency(run: Run) -> None:
     index_words(at=run.at)
 
 
+@job(FEED, queue="listen", semantics="at_least_once", max_attempts=20, lease=120)
+def feed(run: Run) -> None:
+    feed_drill(drill_id=UUID(run.args["drill_id"]), minute=run.args["minute"], by=DIRECTOR, at=run.at)
+
+
 @job("listening.erase", queue="bulk", semantics="at_least_once", max_attempts=10, lease=300)
 def erase(run: Run) -> None:
     continue_erasure(erasure_id=UUID(run.args["erasure_id"]), by=ERASER, at=run.at)
@@ -160,7 +168,7 @@ def write_contagion_letter(warning_id: UUID, at: datetime) -> Letter | None:
             "Only people who may see all of these brands are told.",
         ]
     )
-    return Letter(warning.pk, seat.user.email, f"One story, {len(brands)} brands", text)
+    return Letter(warning.pk, seat.user.email, f"One story, {len(brands)} brands", text, None, seat.pk)
 
 
 def contagion_letter_posted(_warning_id: UUID) -> None:

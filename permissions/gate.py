@@ -56,6 +56,9 @@ SELECT CASE WHEN seat_id IS NULL THEN 'rival' ELSE 'denied' END, id::text, '', u
   FROM permissions_denyrule
  WHERE agency_id = %(agency)s AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > %(at)s)
    AND (seat_id IS NULL OR seat_id = %(seat)s)
+UNION ALL
+SELECT 'twin', '', '', id
+  FROM tenants_brand WHERE agency_id = %(agency)s AND drill_of_id IS NOT NULL
 """
 
 
@@ -75,6 +78,7 @@ class Standing:
     restricted: frozenset[UUID] = frozenset()
     denied: frozenset[UUID] = frozenset()
     rivals: tuple[frozenset[UUID], ...] = ()
+    twins: frozenset[UUID] = frozenset()  # of drills: left out of lists that do not ask for them
 
     @property
     def roles(self) -> frozenset[str]:
@@ -165,6 +169,7 @@ def _standing(caller: Caller) -> Standing:
     restricted: set[UUID] = set()
     denied: set[UUID] = set()
     rivals: dict[str, set[UUID]] = {}
+    twins: set[UUID] = set()
     with connection.cursor() as cursor:
         cursor.execute(STANDING, asked)
         for kind, word, role, thing in cursor.fetchall():
@@ -177,6 +182,8 @@ def _standing(caller: Caller) -> Standing:
                     restricted.add(thing)
                 case "denied":
                     denied.add(thing)
+                case "twin":
+                    twins.add(thing)
                 case _:
                     rivals.setdefault(word, set()).add(thing)
     return Standing(
@@ -185,6 +192,7 @@ def _standing(caller: Caller) -> Standing:
         restricted=frozenset(restricted),
         denied=frozenset(denied),
         rivals=tuple(frozenset(group) for group in rivals.values()),
+        twins=frozenset(twins),
     )
 
 
@@ -271,6 +279,14 @@ def visible(rows: QuerySet[Rows], *, to: Caller, need: Need) -> QuerySet[Rows]:
     if to.closed_brands:
         rows = rows.filter(~Q(**{f"{path}__in": to.closed_brands}))
     return rows
+
+
+def without_twins(rows: QuerySet[Rows], *, to: Caller) -> QuerySet[Rows]:
+    """The rows without those of drills' twins; the rows as they are where the agency has never had a drill."""
+    path: str | None = getattr(rows.model, "brand_path", None)
+    if path is None or not to.standing.twins:
+        return rows
+    return rows.filter(~Q(**{f"{path}__in": to.standing.twins}))
 
 
 def brand_of(obj: Model | None) -> UUID | None:

@@ -24,6 +24,8 @@ class Need(TextChoices):
     CONTACTS_READ = "contacts.read", "See the contact book"
     CONTACTS_WRITE = "contacts.write", "Write, import and export the contact book"
     DENIALS_WRITE = "denials.write", "Wall brands off from people"
+    DRILLS_READ = "drills.read", "See drills and how they went"
+    DRILLS_RUN = "drills.run", "Plan, start and end drills"
     IDENTITY_CONNECT = "identity.connect", "Connect sign-in providers and directories"
     INCIDENTS_ACTIVATE = "incidents.activate", "Activate an incident"
     INCIDENTS_CLOSE = "incidents.close", "Close an incident after its review"

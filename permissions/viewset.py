@@ -36,7 +36,9 @@ from permissions.pages import first
 
 Row = TypeVar("Row", bound=Model)
 STATEMENT_TIMEOUT_MS = 15_000
-PAGING = frozenset({KeysetPagination.limit_param, KeysetPagination.cursor_param})
+PAGING = frozenset({KeysetPagination.limit_param, KeysetPagination.cursor_param, KeysetPagination.drills_param})
+# Parameters by which a list names a place of its own, where a drill is shown as any other.
+PLACES = frozenset({"brand", "incident"})
 
 
 class _Replayed(Exception):
@@ -57,6 +59,7 @@ class HouseViewSet(GenericViewSet[Any]):
     sees: ClassVar[Need]
     key_required: ClassVar[frozenset[str]] = frozenset()  # actions that refuse to run without an Idempotency-Key
     keyset: ClassVar[tuple[str, ...]] = ("-id",)
+    shows_drills: ClassVar[bool] = False  # whether lists tell of the twins of drills unasked, as a record of facts does
     lookup_value_converter = "uuid"
     lookup_field = "pk"
 
@@ -217,12 +220,22 @@ class HouseViewSet(GenericViewSet[Any]):
     def show_created(self, obj: Any, shape: type[BaseSerializer[Any]] | None = None) -> Response:
         return self.show(obj, shape, status=codes.HTTP_201_CREATED)
 
+    def _asks_for_drills(self) -> bool:
+        said = self.request.query_params
+        asked = said.get(KeysetPagination.drills_param)
+        if asked not in {None, "true", "false"}:
+            detail = "This is true or false."
+            raise Invalid(errors=[{"field": KeysetPagination.drills_param, "code": "wrong_type", "detail": detail}])
+        return asked == "true" or self.shows_drills or any(name in said for name in PLACES)
+
     def first_rows(self, rows: QuerySet[Any], limit: int) -> list[Any]:
         """For the pages of lists: the first of what the caller may see."""
         return first(rows, limit)
 
     def show_page(self, rows: QuerySet[Any], shape: type[BaseSerializer[Any]] | None = None) -> Response:
-        """One page of rows in `keyset` order."""
+        """One page of rows in `keyset` order; without those of drills' twins unless they are asked for."""
+        if not self._asks_for_drills():
+            rows = gate.without_twins(rows, to=self.caller)
         page = self.paginate_queryset(self.filter_queryset(rows))
         serializer = (shape or self.get_serializer_class())(page, many=True, context=self.get_serializer_context())
         return self.get_paginated_response(serializer.data)

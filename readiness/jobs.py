@@ -1,4 +1,4 @@
-"""Doors for machines: plans that went stale, policies to be acknowledged."""
+"""Doors for machines: plans that went stale, policies to be acknowledged, contacts to be confirmed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,35 @@ from core.letters import Desk, register_letters
 from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
-from readiness.actions import ask_audience, remind_people, tell_stale_plans, tend_campaigns
+from readiness.actions import (
+    ask_audience,
+    ask_who_is_due,
+    end_due_drill,
+    remind_people,
+    tell_stale_plans,
+    tend_campaigns,
+)
 from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
+from readiness.actions.contacts import CONFIRM_LETTER, DISPUTED_LETTER
+from readiness.actions.drills import END_DRILL, PROP_MASTER
 from readiness.actions.plans import STALE_LETTER
 from readiness.actions.policies import ASK_AUDIENCE
-from readiness.queries.letters import acknowledge_letter, nothing_to_note, stale_letter
+from readiness.queries.letters import (
+    acknowledge_letter,
+    confirm_letter,
+    disputed_letter,
+    nothing_to_note,
+    stale_letter,
+)
 
 KEEPER = Actor.rule("plan keeper")
 CAMPAIGNS = Actor.rule("policy campaigns")
+BOOK = Actor.rule("contact book")
 
 register_letters(STALE_LETTER, Desk(write=stale_letter, posted=nothing_to_note))
 register_letters(ACKNOWLEDGE_LETTER, Desk(write=acknowledge_letter, posted=nothing_to_note))
+register_letters(CONFIRM_LETTER, Desk(write=confirm_letter, posted=nothing_to_note))
+register_letters(DISPUTED_LETTER, Desk(write=disputed_letter, posted=nothing_to_note))
 
 
 @in_rounds("readiness.tell_stale_plans", every=timedelta(hours=6), queue="bulk", lease=120)
@@ -42,3 +60,13 @@ def look_after_campaigns(run: Run) -> None:
 @in_rounds("readiness.remind_people", every=timedelta(hours=1), queue="bulk", lease=300)
 def remind_of_policies(run: Run) -> None:
     remind_people(by=CAMPAIGNS, at=run.at)
+
+
+@job(END_DRILL, queue="alerts", semantics="at_least_once", max_attempts=20, lease=60)
+def drill_is_over(run: Run) -> None:
+    end_due_drill(drill_id=UUID(run.args["drill_id"]), by=PROP_MASTER, at=run.at)
+
+
+@in_rounds("readiness.ask_contacts", every=timedelta(hours=6), queue="bulk", lease=300)
+def ask_contacts(run: Run) -> None:
+    ask_who_is_due(by=BOOK, at=run.at)

@@ -46,7 +46,7 @@ def write_idle_letter(seat_id: UUID, _at: datetime) -> Letter | None:
             "and everything that was scheduled in your name; the agency can invite you again.",
         ]
     )
-    return Letter(seat.pk, seat.user.email, f"Your seat at {seat.agency.name} is about to end", text)
+    return Letter(seat.pk, seat.user.email, f"Your seat at {seat.agency.name} is about to end", text, None, seat.pk)
 
 
 def idle_letter_posted(_seat_id: UUID) -> None:

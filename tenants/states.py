@@ -29,6 +29,9 @@ BRAND_LIFECYCLE = Lifecycle(
 )
 
 
+SANDBOX = "sandbox"  # the network that is nowhere but here
+
+
 class Health(TextChoices):
     UNKNOWN = "unknown", "Not tried yet"
     OK = "ok", "The network accepts the credentials"

@@ -50,14 +50,19 @@ class FrozenEscalationPolicyView(serializers.Serializer[Any]):
 
 class PageView(serializers.ModelSerializer[Page]):
     policy = FrozenEscalationPolicyView(read_only=True, help_text="As it was when the page was raised.")
+    drill = serializers.SerializerMethodField(help_text="Whether it is only played.")
 
     class Meta:
         model = Page
         fields = [
             "id", "brand", "incident", "cause_kind", "cause_id", "topic", "suppressed", "severity", "headline", "stage",
             "cycle", "repeated", "step", "next_step_at", "raised_at", "acknowledged_by", "acknowledged_at", "lapses_at",
-            "snoozed_by", "snoozed_until", "silence", "resolved_at", "policy", "version",
+            "snoozed_by", "snoozed_until", "silence", "resolved_at", "policy", "drill",
+            "version",
         ]  # fmt: skip
+
+    def get_drill(self, page: Page) -> bool:
+        return page.brand_id in self.context["view"].caller.standing.twins
 
 
 class PageDetail(PageView):

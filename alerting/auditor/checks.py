@@ -89,19 +89,22 @@ OF_AN_AGENCY = {
     "acknowledgements_not_lapsed": """
         SELECT count(*) FROM alerting_page
          WHERE agency_id = %(agency)s AND stage = 'ACKNOWLEDGED' AND lapses_at < %(at)s - interval '60 seconds'""",
-    # Everything that was sent about it has failed, and nobody has it: a person must be told in another way.
+    # Everything that was sent about it has failed, and nobody has it: a person must be told in another way. Of what is
+    # only played nobody must.
     "pages_reached_nobody": """
         SELECT count(*) FROM (
-            SELECT id FROM alerting_page
+            SELECT id, brand_id FROM alerting_page
              WHERE agency_id = %(agency)s AND stage = 'OPEN' AND step > 0
                AND raised_at < %(at)s - interval '60 seconds'
              UNION ALL
-            SELECT id FROM alerting_page
+            SELECT id, brand_id FROM alerting_page
              WHERE agency_id = %(agency)s AND stage = 'EXHAUSTED'
                AND raised_at < %(at)s - interval '60 seconds') AS page
          WHERE NOT EXISTS (SELECT 1 FROM alerting_notification AS told
                             WHERE told.agency_id = %(agency)s AND told.page_id = page.id
-                              AND told.stage IN ('QUEUED', 'SENT', 'DELIVERED'))""",
+                              AND told.stage IN ('QUEUED', 'SENT', 'DELIVERED'))
+           AND NOT EXISTS (SELECT 1 FROM tenants_brand AS twin
+                            WHERE twin.id = page.brand_id AND twin.drill_of_id IS NOT NULL)""",
     # Tries take minutes when a host asks us to wait; more than that is no trying. A day later a person knows.
     "notifications_late": """
         SELECT count(*) FROM alerting_notification

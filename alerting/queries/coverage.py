@@ -22,6 +22,7 @@ from permissions.needs import Need
 from permissions.queries.holders import roles_known
 from permissions.queries.matrix import held_by
 from permissions.queries.picture import closing_walls, walls_now
+from permissions.queries.twins import held_on
 from tenants.models import Seat
 
 SEVERITIES: Final = (1, 2, 3, 4)
@@ -146,7 +147,7 @@ def _known(
 def _terms(roles: Iterable[str], brand_id: UUID, since: datetime, until: datetime) -> dict[str, list[_Term]]:
     """Who holds each of the roles on a brand, by grants on it or on the whole agency, at some time in between."""
     terms: dict[str, list[_Term]] = {role: [] for role in roles}
-    here = Q(brand_id=None) | Q(brand_id=brand_id)
+    here = held_on(brand_id)
     then = Q(starts_at=None) | Q(starts_at__lt=until)
     grants = Grant.objects.all().lasting(since).filter(here, then, role__in=terms, incident=None)
     for role, *term in grants.order_by("granted_at", "pk").values_list("role", "seat_id", "starts_at", "ends_at"):

@@ -15,10 +15,12 @@ from django.utils.translation import gettext_noop, ngettext
 
 from alerting.links import Named, about, token_of
 from alerting.models import Channel, ContactMethod, HandOver, Notification, Page, Transport
+from alerting.queries.drills import as_drill
 from alerting.queries.rules import rules_of
 from alerting.states import LIVE, HandOverStage, NotificationStage, PageStage
 from alerting.transports.message import Message
 from core.wall import standing_agency
+from permissions.queries.twins import is_twin, players
 from tenants.models import Agency, Brand, Seat
 
 LANGUAGES = [("en", "English"), ("uz", "O'zbekcha"), ("ru", "Русский")]
@@ -53,8 +55,11 @@ class _Reader:
     time_zone: str = "UTC"
 
 
-def parcel_for(notification: Notification) -> Parcel | None:
-    """What to send, or None when nobody needs it any more: taken, settled, person gone, way or channel removed."""
+def parcel_for(notification: Notification, at: datetime) -> Parcel | None:
+    """What to send, or None when nobody needs it any more: taken, settled, person gone, way or channel removed.
+
+    About the twin of a drill only those who play are told, never a channel, and every message says what it is.
+    """
     page: Page = Page.objects.found(notification.page_id)
     offered = is_offered(page, notification.seat_id)
     unanswered = page.stage in (PageStage.OPEN, PageStage.EXHAUSTED) or offered
@@ -67,8 +72,11 @@ def parcel_for(notification: Notification) -> Parcel | None:
         reader, address = _reader(notification.seat_id), _address(notification)
     if address is None:
         return None
+    allowed = players(page.brand_id, at)
+    if allowed is not None and notification.seat_id not in allowed:
+        return None
     message = _about_page(notification, page, reader, offered=offered)
-    return Parcel(notification.transport, address, message)
+    return Parcel(notification.transport, address, message if allowed is None else as_drill(message))
 
 
 def is_offered(page: Page, seat_id: UUID | None) -> bool:
@@ -93,8 +101,10 @@ def code_for(way: ContactMethod, *, job_id: UUID, at: datetime) -> Parcel | None
 
 
 def test_for(to: ContactMethod | Channel, *, job_id: UUID) -> Parcel | None:
-    """A message that says it is a test, or None when there is nowhere to send it any more."""
-    if to.address is None:
+    """A message that says it is a test, or None when there is nowhere to send it any more: a drill's twin has nobody
+    but those who play it.
+    """
+    if to.address is None or (isinstance(to, Channel) and is_twin(to.brand_id)):
         return None
     reader = _reader(to.seat_id) if isinstance(to, ContactMethod) else _Reader(to.language)
     with translation.override(_language(reader, to.transport)):

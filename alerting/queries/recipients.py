@@ -15,6 +15,7 @@ from alerting.queries.rules import quiet_until, rules_by_seat
 from alerting.queries.turns import on_call, working
 from alerting.targets import FINDERS
 from permissions.queries.holders import seats_with_role
+from permissions.queries.twins import players
 
 OWNERS = {"role": "owner"}
 OWNERS_WAIT_MINUTES = 5
@@ -52,7 +53,7 @@ def told_by(page: Page, step: dict[str, Any], at: datetime) -> Recipients:
 
 
 def recipients(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> Recipients:
-    """The seats and channels that targets mean at this moment."""
+    """The seats and channels that targets mean at this moment; about the twin of a drill only those who play."""
     seats: list[UUID] = []
     channels: list[UUID] = []
     for target in targets:
@@ -71,6 +72,9 @@ def recipients(page: Page, targets: Sequence[dict[str, str]], at: datetime) -> R
                 [(kind, name)] = target.items()
                 if kind in FINDERS:
                     seats += FINDERS[kind](page, name, at)
+    allowed = players(page.brand_id, at)
+    if allowed is not None:  # a drill: those who play, and no room in which others read
+        seats, channels = [seat for seat in seats if seat in allowed], []
     open_here = Channel.objects.filter(
         Q(brand_id=None) | Q(brand_id=page.brand_id), pk__in=channels, removed_at=None
     ).values_list("pk", flat=True)

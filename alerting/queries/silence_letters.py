@@ -71,7 +71,7 @@ def _letter(silence: Silence, *, over: bool, at: datetime) -> Letter | None:
         if not over:
             lines.append(_("To end it: POST %(link)s") % {"link": f"{url}/end"})
     kind = "over" if over else f"half time before {silence.ends_at.isoformat()}"
-    return Letter(uuid5(silence.pk, kind), seat.user.email, subject, "\n".join(lines))
+    return Letter(uuid5(silence.pk, kind), seat.user.email, subject, "\n".join(lines), silence.brand_id, seat.pk)
 
 
 def _list_of(silence: Silence, zone: ZoneInfo) -> list[str]:

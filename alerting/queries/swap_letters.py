@@ -33,4 +33,4 @@ def past_due_letter(swap_id: UUID, at: datetime) -> Letter | None:
         }
         subject = _("Nobody took your turns: %(rota)s") % words
         text = _("You answer for %(rota)s yourself from %(starts)s to %(ends)s %(zone)s, as planned.") % words
-    return Letter(uuid5(swap.pk, swap.offered_at.isoformat()), seat.user.email, subject, text)
+    return Letter(uuid5(swap.pk, swap.offered_at.isoformat()), seat.user.email, subject, text, None, seat.pk)

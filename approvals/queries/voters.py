@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from approvals.models import Approval, AskedStep, Decision, Delegation
 from approvals.process import roles_of
 from approvals.states import ApprovalStage
@@ -17,6 +15,7 @@ from permissions import gate
 from permissions.gate import Caller
 from permissions.models import Grant
 from permissions.needs import Need
+from permissions.queries.twins import held_on
 from tenants.models import Seat
 from tenants.queries import caller_for
 from tenants.states import SeatStage
@@ -44,8 +43,7 @@ def open_steps(approval: Approval) -> list[AskedStep]:
 def roles_held(seat_ids: Collection[UUID], *, brand_id: UUID, at: datetime) -> dict[UUID, set[str]]:
     """The roles that each of the seats holds on a brand, by grants on it or on the whole agency; one query."""
     held: dict[UUID, set[str]] = {seat_id: set() for seat_id in seat_ids}
-    here = Q(brand_id=None) | Q(brand_id=brand_id)
-    grants = Grant.objects.all().counting(at).filter(here, seat_id__in=held, incident=None)
+    grants = Grant.objects.all().counting(at).filter(held_on(brand_id), seat_id__in=held, incident=None)
     for seat_id, role in grants.values_list("seat_id", "role"):
         held[seat_id].add(role)
     return held

@@ -42,6 +42,7 @@ class KeysetPagination(BasePagination):
     max_limit: ClassVar[int] = 100
     limit_param: ClassVar[str] = "limit"
     cursor_param: ClassVar[str] = "cursor"
+    drills_param: ClassVar[str] = "drills"
 
     _next: str | None = None
 
@@ -112,6 +113,14 @@ class KeysetPagination(BasePagination):
                 "required": False,
                 "description": "`next` of the page before, with the same filters.",
                 "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
+            },
+            {
+                "name": self.drills_param,
+                "in": "query",
+                "required": False,
+                "description": "Also what belongs to the twins of drills; else that is left out, unless a brand or an "
+                "incident is named.",
+                "schema": {"type": "boolean", "default": False},
             },
         ]
 

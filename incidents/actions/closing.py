@@ -14,9 +14,11 @@ from core.actor import Actor
 from core.refusals import Refusal
 from incidents.actions.clocks import REPEATED, start_planned_clocks, stop_clocks
 from incidents.actions.postmortems import begin_review
-from incidents.models import Incident, PostMortem
+from incidents.actions.work import TASK_DUE, withdraw_offers
+from incidents.models import Incident, PostMortem, Task
 from incidents.queries import loose_ends
-from incidents.states import GRAVE, INCIDENT_LIFECYCLE, PostMortemStage
+from incidents.states import GRAVE, INCIDENT_LIFECYCLE, PostMortemStage, TaskStage
+from jobs.actions import cancel
 from ledger.actions import record
 
 
@@ -128,6 +130,21 @@ def waive_review(*, incident_id: UUID, reason: str, by: Actor, at: datetime) -> 
         found.save(update_fields=["waived_at", "waived_by_id", "waived_because", "version"])
         record("postmortem.waived", on=found, by=by, at=at, reason=reason)
     return found
+
+
+@transaction.atomic
+def let_drill_rest(*, brand_id: UUID, by: Actor, at: datetime) -> int:
+    """The drill is over: no clock, task or offer of the twin's incidents calls anybody any more; they stay where they
+    were. Returns how many there were that people still worked on.
+    """
+    left = list(Incident.objects.all().open().filter(brand_id=brand_id).order_by("pk"))
+    for incident in left:
+        stop_clocks(incident, by=by, at=at)
+        _quiet_pages(incident, by=by, at=at)
+    withdraw_offers(Q(duty__incident__in=left), at=at)
+    for task_id in Task.objects.filter(incident__in=left, stage=TaskStage.OPEN).values_list("pk", flat=True):
+        cancel(TASK_DUE, key=str(task_id), at=at)
+    return len(left)
 
 
 def _moved(incident_id: UUID, verb: str) -> Incident:

@@ -21,6 +21,7 @@ from incidents.models import Incident, ReferenceCounter
 from incidents.queries import alerted_at
 from incidents.states import INCIDENT_LIFECYCLE, ClockKind
 from ledger.actions import record
+from permissions.queries.twins import is_twin
 from publishing.actions import start_pause
 from readiness.plan_body import tasks_for
 from readiness.queries import plan_in_force
@@ -28,6 +29,7 @@ from readiness.severity import DEFAULT_MATRIX, MILDEST, assess
 
 ABOUT_STAGE = "incidents.stage"
 URGENT_STAGES = frozenset({"assessing", "active"})
+DRILLS_APART = 10_000  # the counter of a year's drills stands so many years later
 STAGE_WAIT = 60  # minutes until owners are told that nobody has taken note
 
 
@@ -52,7 +54,7 @@ def open_incident(
     """
     incident = Incident(
         brand_id=brand_id,
-        reference=_next_reference(at),
+        reference=_next_reference(brand_id, at),
         title=title,
         kind=kind,
         severity=severity,
@@ -94,13 +96,17 @@ def assessed(
     return said, {**found, "facts": dict(facts), "plan_version": version, "overridden_because": reason}
 
 
-def _next_reference(at: datetime) -> str:
-    """The agency's next number of the year; two openings wait for each other, so that no number is given twice."""
-    ReferenceCounter.objects.bulk_create([ReferenceCounter(year=at.year)], ignore_conflicts=True)
-    counter = ReferenceCounter.objects.select_for_update(of=("self",), no_key=True).get(year=at.year)
+def _next_reference(brand_id: UUID, at: datetime) -> str:
+    """The agency's next number of the year; two openings wait for each other, so that no number is given twice.
+
+    What is played in drills is counted apart, so that the crises themselves have no gaps.
+    """
+    word, year = ("DRILL", at.year + DRILLS_APART) if is_twin(brand_id) else ("INC", at.year)
+    ReferenceCounter.objects.bulk_create([ReferenceCounter(year=year)], ignore_conflicts=True)
+    counter = ReferenceCounter.objects.select_for_update(of=("self",), no_key=True).get(year=year)
     counter.last += 1
     counter.save(update_fields=["last"])
-    return f"INC-{at.year}-{counter.last:04d}"
+    return f"{word}-{at.year}-{counter.last:04d}"
 
 
 @transaction.atomic

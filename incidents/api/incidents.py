@@ -56,6 +56,7 @@ class IncidentLine(serializers.ModelSerializer[Incident]):
     """An incident as a list shows it."""
 
     restricted = serializers.SerializerMethodField(help_text="Only its own grants, and the owner, open it.")
+    drill = serializers.SerializerMethodField(help_text="Whether it is only played.")
 
     class Meta:
         model = Incident
@@ -63,11 +64,14 @@ class IncidentLine(serializers.ModelSerializer[Incident]):
             "id", "reference", "brand", "title", "kind", "severity", "priority", "urgency", "stage", "cause_kind",
             "cause_id", "plan_version", "pause", "opened_at", "activated_at", "contained_at", "resolved_at",
             "reviewed_at", "closed_at", "stood_down_at", "merged_at", "merged_into", "split_from", "restricted",
-            "version",
+            "drill", "version",
         ]  # fmt: skip
 
     def get_restricted(self, incident: Incident) -> bool:
         return incident.pk in self.context["view"].caller.standing.restricted
+
+    def get_drill(self, incident: Incident) -> bool:
+        return incident.brand_id in self.context["view"].caller.standing.twins
 
 
 class IncidentView(IncidentLine):

@@ -21,7 +21,8 @@ def overdue_letter(task_id: UUID, _at: datetime) -> Letter | None:
     if seat is None or task.stage != TaskStage.OPEN or task.due_at is None:
         return None
     text = f"{task.incident.reference}: {task.title!r} was to be done by {task.due_at:%Y-%m-%d %H:%M} UTC, and is not."
-    return Letter(uuid5(task.pk, "overdue"), seat.user.email, f"Overdue: {task.title}", text)
+    subject = f"Overdue: {task.title}"
+    return Letter(uuid5(task.pk, "overdue"), seat.user.email, subject, text, task.brand_id, seat.pk)
 
 
 def offer_letter(offer_id: UUID, at: datetime) -> Letter | None:
@@ -37,7 +38,8 @@ def offer_letter(offer_id: UUID, at: datetime) -> Letter | None:
             f"Accept or decline it by {offer.ends_at:%H:%M} UTC; until then it stays with whoever has it.",
         ]
     )
-    return Letter(offer.pk, offer.to_seat.user.email, f"{incident.reference}: will you take {offer.duty.duty}?", text)
+    subject = f"{incident.reference}: will you take {offer.duty.duty}?"
+    return Letter(offer.pk, offer.to_seat.user.email, subject, text, offer.brand_id, offer.to_seat_id)
 
 
 def nothing_to_note(_thing_id: UUID) -> None:

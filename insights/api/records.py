@@ -43,6 +43,7 @@ class Events(ReadViews):
     """The audit trail, newest first. What belongs to no brand is for those who see the whole agency."""
 
     sees = Need.AUDIT_READ
+    shows_drills = True
     needs: ClassVar[Any] = {"list": Need.AUDIT_READ, "retrieve": Need.AUDIT_READ}
     serializer_class = AuditEventView
     asks = EventFilter

@@ -50,14 +50,15 @@ def look_for_contagion(*, at: datetime) -> None:
 def find_contagions(*, by: Actor, at: datetime) -> list[Contagion]:
     """Raise a contagion where stories of different brands are the same, let open ones grow, and close silent ones.
 
-    Two stories are the same when their sketches resemble each other as much as those of one brand's story must.
+    Two stories are the same when their sketches resemble each other as much as those of one brand's story must. What
+    is played in drills spreads nowhere.
     Returns what was raised.
     """
     # One run of an agency at a time: two would raise the same thing twice.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{FIND}:{standing_agency()}"])
     stories = list(
-        Story.objects.filter(merged_into=None, last_at__gte=at - FRESH, mentions__gte=TOLD_BY)
+        Story.objects.filter(merged_into=None, last_at__gte=at - FRESH, mentions__gte=TOLD_BY, brand__drill_of=None)
         .exclude(sketch=[])
         .order_by("-last_at", "-id")[:COMPARED]
     )

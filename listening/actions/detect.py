@@ -130,6 +130,8 @@ def _remembered(brand_id: UUID) -> DetectorState:
 
 
 def _look(memory: DetectorState, brand: Brand, *, by: Actor, at: datetime) -> list[Signal]:
+    if brand.drill_of_id is not None and brand.archived_at is not None:
+        return []  # the drill is over
     end = start_of_minute(at)
     state, start = _stand(memory, brand, end)
     if start is None or start >= end:

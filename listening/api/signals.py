@@ -32,13 +32,19 @@ from publishing.states import PauseStage
 
 
 class SignalView(serializers.ModelSerializer[Signal]):
+    drill = serializers.SerializerMethodField(help_text="Whether it is only played.")
+
     class Meta:
         model = Signal
         fields = [
             "id", "brand", "story", "kind", "kinds", "stage", "severity_hint", "monitor_only", "starts_at",
             "alarmed_at", "seen_at", "raised_at", "review_due_at", "escalated_at", "escalations", "reviewed_at",
-            "reason", "false_alarm", "page", "incident", "merged_into", "explanation", "version",
+            "reason", "false_alarm", "page", "incident", "merged_into", "explanation", "drill",
+            "version",
         ]  # fmt: skip
+
+    def get_drill(self, signal: Signal) -> bool:
+        return signal.brand_id in self.context["view"].caller.standing.twins
 
 
 class VerdictView(serializers.ModelSerializer[Verdict]):

@@ -15,6 +15,7 @@ from permissions.models import BrandReach, CustomRole, Grant
 from permissions.models.grants import holds_at
 from permissions.needs import Need
 from permissions.queries.conflicts import brands_of_incidents
+from permissions.queries.twins import held_on
 from permissions.roles import ROLES, Role
 
 
@@ -45,8 +46,11 @@ def holds_role(*, seat_id: UUID, role: str, brand_id: UUID, at: datetime) -> boo
 
 
 def seats_with_role(*, role: str, brand_id: UUID | None, at: datetime) -> list[UUID]:
-    """The seats that hold a role on a brand (or, for None, on the whole agency), longest-serving first."""
-    here = Q(brand_id=None) | Q(brand_id=brand_id) if brand_id else Q(brand_id=None)
+    """The seats that hold a role on a brand (or, for None, on the whole agency), longest-serving first.
+
+    On a drill's twin only grants on the twin itself count.
+    """
+    here = held_on(brand_id) if brand_id else Q(brand_id=None)
     grants = Grant.objects.all().counting(at).filter(here, role=role, incident=None).order_by("granted_at", "pk")
     return list(dict.fromkeys(grants.values_list("seat_id", flat=True)))
 
@@ -54,7 +58,7 @@ def seats_with_role(*, role: str, brand_id: UUID | None, at: datetime) -> list[U
 def seats_with_need(*, need: Need, brand_id: UUID, at: datetime) -> list[UUID]:
     """The seats that some role gives a need on a brand, by a grant there or on the whole agency."""
     roles = [name for name, role in roles_known().items() if need in role.needs]
-    grants = Grant.objects.all().counting(at).filter(Q(brand_id=None) | Q(brand_id=brand_id), role__in=roles)
+    grants = Grant.objects.all().counting(at).filter(held_on(brand_id), role__in=roles)
     return list(
         dict.fromkeys(grants.filter(incident=None).order_by("granted_at", "pk").values_list("seat_id", flat=True))
     )

@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
 from approvals.queries import stands_on
-from connectors.network import NeverSent, OutcomeUnknown, Outgoing, Receipt, network
+from connectors.network import NeverSent, OutcomeUnknown, Outgoing, Receipt, network_of
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.ids import uuid7
@@ -163,7 +163,13 @@ def _pass_gate(*, post_id: UUID, agency_id: UUID, cross: Callable[[], None], by:
             attempt_id=attempt.pk,
             digest=post.digest,
         )
-        return Sending(attempt.pk, post.account, Outgoing(post.text, attempt.idempotency_key))
+        return Sending(attempt.pk, _account(post.account_id), Outgoing(post.text, attempt.idempotency_key))
+
+
+def _account(account_id: UUID) -> SocialAccount:
+    """An account with its brand, which the network is chosen by once the wall is closed."""
+    account: SocialAccount = SocialAccount.objects.select_related("brand").get(pk=account_id)
+    return account
 
 
 def _stand_still(post: Post) -> None:
@@ -192,7 +198,7 @@ def _hold(post: Post, reason: HeldReason, *, by: Actor, at: datetime) -> None:
 def _call(sending: Sending) -> tuple[Outcome, Exception | None]:
     """Make the one call. Whatever is not provably a refusal is unknown, a defect of ours included."""
     try:
-        receipt = network(sending.account.network).publish(sending.account, sending.outgoing, DEADLINE_S)
+        receipt = network_of(sending.account).publish(sending.account, sending.outgoing, DEADLINE_S)
     except NeverSent as refusal:
         return Outcome(failed=refusal.reason), None
     except OutcomeUnknown as doubt:
@@ -260,11 +266,11 @@ def look_for_post(*, attempt_id: UUID, agency_id: UUID, look: int, last_try: boo
     """
     with inside(agency_id):
         attempt: Attempt = Attempt.objects.found(attempt_id)
-        account = attempt.account
+        account = _account(attempt.account_id)
     if attempt.stage != AttemptStage.UNKNOWN:
         return
     try:
-        receipt = network(account.network).find(account, attempt.idempotency_key, DEADLINE_S)
+        receipt = network_of(account).find(account, attempt.idempotency_key, DEADLINE_S)
     except (NeverSent, OutcomeUnknown) as problem:
         if not last_try:
             raise TryAgain(f"no look could be taken: {problem.reason}", after=timedelta(seconds=5)) from problem

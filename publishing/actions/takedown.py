@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from connectors.network import NeverSent, OutcomeUnknown, network
+from connectors.network import NeverSent, OutcomeUnknown, network_of
 from core.actor import Actor
 from core.refusals import Refusal
 from core.wall import inside
@@ -16,6 +16,7 @@ from jobs.handlers import TryAgain
 from ledger.actions import record
 from publishing.models import Post
 from publishing.states import POST_LIFECYCLE, PostStage
+from tenants.models import SocialAccount
 
 DEADLINE_S = 8.0
 
@@ -59,11 +60,11 @@ def take_down_post(*, post_id: UUID, agency_id: UUID, attempt: int, last_try: bo
     """
     with inside(agency_id):
         post: Post = Post.objects.found(post_id)
-        account = post.account
+        account = SocialAccount.objects.select_related("brand").get(pk=post.account_id)
     if post.stage != PostStage.TAKING_DOWN:
         return
     try:
-        network(account.network).delete(account, post.external_id, DEADLINE_S)
+        network_of(account).delete(account, post.external_id, DEADLINE_S)
     except (NeverSent, OutcomeUnknown) as problem:
         if not last_try:
             raise TryAgain(f"not deleted: {problem.reason}", after=timedelta(seconds=2)) from problem

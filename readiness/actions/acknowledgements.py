@@ -85,11 +85,11 @@ def ask_newcomer(*, seat_id: UUID, by: Actor, at: datetime) -> int:
     """
     asked: list[PolicyVersion] = []
     for version in versions_that_ask():
-        if seat_id not in audience_of(version, at):
+        if seat_id not in audience_of(version, at, among=[seat_id]):
             continue
         policy: Policy = Policy.objects.locked(version.policy_id)
         holds = policy.retired_at is None and policy.number == version.number
-        if holds and seat_id not in asked_already(version):
+        if holds and seat_id not in asked_already(version, among=[seat_id]):
             asked.append(version)
             _ask(version, [seat_id], at)
     for version in asked:

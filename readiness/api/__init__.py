@@ -1,7 +1,15 @@
-"""Plans and the library over HTTP."""
+"""What is kept ready, over HTTP."""
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, library, plan_drafts, plans, policies
+from readiness.api import acknowledgements, contacts, drills, library, plan_drafts, plans, policies
 
-routes = [*plans.routes, *plan_drafts.routes, *library.routes, *policies.routes, *acknowledgements.routes]
+routes = [
+    *plans.routes,
+    *plan_drafts.routes,
+    *library.routes,
+    *policies.routes,
+    *acknowledgements.routes,
+    *contacts.routes,
+    *drills.routes,
+]

@@ -51,6 +51,11 @@ class Contact(TenantRow):
             models.Index(fields=["agency", "seat"], name="goodbye_asks_for_contacts"),
         ]
 
+    @property
+    def in_order(self) -> list[ContactChannel]:
+        """Their channels, as they are tried one after the other."""
+        return sorted(self.channels.all(), key=lambda channel: channel.position)
+
 
 class ContactChannel(TenantRow):
     """One way to reach a contact. It is proved by an answer: a link that was opened, or a person who reached them."""

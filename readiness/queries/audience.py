@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,15 +29,18 @@ class _Member:
         )
 
 
-def audience_of(version: PolicyVersion, at: datetime) -> set[UUID]:
+def audience_of(version: PolicyVersion, at: datetime, *, among: Collection[UUID] | None = None) -> set[UUID]:
     """The seats that a version asks: of the people who work for the brand (or, for the agency's policies, anywhere),
-    those whom an entry of its audience fits. Departments are those of the contact book. Two queries.
+    those whom an entry of its audience fits; `among` asks about these seats alone. Departments are those of the contact
+    book. Two queries.
     """
     who = version.audience["who"]
     if not who:
         return set()
     brand_id = version.policy.brand_id
     grants = Grant.objects.all().counting(at).filter(seat__stage=SeatStage.ACTIVE)
+    if among is not None:
+        grants = grants.filter(seat_id__in=among)
     if brand_id is not None:
         grants = grants.filter(Q(brand_id=None) | Q(brand_id=brand_id), incident=None)
     roles: dict[UUID, set[str]] = {}
@@ -61,15 +64,16 @@ def _departments() -> dict[UUID, set[str]]:
     return found
 
 
-def asked_already(version: PolicyVersion) -> set[UUID]:
+def asked_already(version: PolicyVersion, *, among: Collection[UUID] | None = None) -> set[UUID]:
     """The seats that were asked about a version, or need not be because they have acknowledged an earlier one that
-    says what matters: since the last version that asks everybody again.
+    says what matters: since the last version that asks everybody again. `among` asks about these seats alone.
     """
-    asked = set(Acknowledgement.objects.filter(version=version).values_list("seat_id", flat=True))
+    rows = Acknowledgement.objects.all() if among is None else Acknowledgement.objects.filter(seat_id__in=among)
+    asked = set(rows.filter(version=version).values_list("seat_id", flat=True))
     if not version.asks_again:
         earlier = PolicyVersion.objects.filter(policy_id=version.policy_id, number__lt=version.number)
         since = earlier.filter(asks_again=True).order_by("-number").values_list("number", flat=True).first() or 0
-        known = Acknowledgement.objects.filter(
+        known = rows.filter(
             version__policy_id=version.policy_id,
             version__number__gte=since,
             version__number__lt=version.number,

@@ -165,5 +165,5 @@ def _share(name: str, weight: int, whole: int, problems: list[str]) -> Check:
 def stale_plans(at: datetime, *, told_before: datetime) -> list[Plan]:
     """Plans in force whose review is overdue, and whose people were last told of it before an instant."""
     unheard = Q(told_stale_at=None) | Q(told_stale_at__lte=told_before)
-    found = Plan.objects.filter(unheard, review_due_at__lte=at, version__gte=1)
+    found = Plan.objects.filter(unheard, brand__drill_of=None, review_due_at__lte=at, version__gte=1)
     return list(found.order_by("pk"))

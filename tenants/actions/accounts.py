@@ -12,13 +12,20 @@ from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Refusal
 from ledger.actions import record
-from tenants.models import SocialAccount
-from tenants.states import Health
+from tenants.models import Brand, SocialAccount
+from tenants.states import SANDBOX, Health
 
 
 class AccountKnown(Refusal):
     code = "account_known"
     title = "This account is connected already."
+
+
+class SandboxOnly(Refusal):
+    """Fact `network`."""
+
+    code = "sandbox_only"
+    title = "A drill is played on the sandbox network alone."
 
 
 class AccountDisconnected(Refusal):
@@ -32,7 +39,9 @@ class AccountDisconnected(Refusal):
 def connect_account(
     *, brand_id: UUID, network: str, handle: str, credentials: dict[str, Any], by: Actor, at: datetime
 ) -> SocialAccount:
-    """Connect a brand's account on a network; its credentials are sealed."""
+    """Connect a brand's account on a network; its credentials are sealed. The twin of a drill has the sandbox alone."""
+    if network != SANDBOX and Brand.objects.filter(pk=brand_id, drill_of__isnull=False).exists():
+        raise SandboxOnly(network=network)
     if SocialAccount.objects.filter(network=network, handle=handle, disconnected_at=None).exists():
         raise AccountKnown(network=network, handle=handle)
     account = SocialAccount(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.db import transaction
 
 from core.actor import Actor
+from core.ids import uuid7
 from core.refusals import Invalid, Refusal
 from core.wall import wall
 from ledger.actions import open_ledger, record
 from tenants.actions.invitations import send_invitation
 from tenants.models import Agency, Brand
 from tenants.states import BRAND_LIFECYCLE
+
+MARK: Final = "DRILL"
 
 
 class SlugTaken(Refusal):
@@ -28,6 +31,20 @@ class NoSecondFactor(Refusal):
 
     code = "no_second_factor"
     title = "Sign in with a second factor before you demand one of everybody."
+
+
+class TwinOfTwin(Refusal):
+    """A drill is played with a real brand's plan."""
+
+    code = "twin_of_twin"
+    title = "This brand is the twin of a drill itself."
+
+
+class DrillOver(Refusal):
+    """What was played stays as it was, to be read."""
+
+    code = "drill_over"
+    title = "The drill of this twin is over."
 
 
 def check_time_zone(name: str) -> str:
@@ -67,6 +84,24 @@ def create_brand(*, slug: str, name: str, time_zone: str, locale: str, sector: s
 
 
 @transaction.atomic
+def fork_brand(*, brand_id: UUID, name: str, by: Actor, at: datetime) -> Brand:
+    """A twin of a brand, on which a drill is played: it says in its name that it is none, and lives until it is
+    archived. Raises TwinOfTwin.
+    """
+    brand: Brand = Brand.objects.found(brand_id)
+    if brand.drill_of_id is not None:
+        raise TwinOfTwin
+    twin = Brand(
+        id=uuid7(), slug="", name=_marked(f"{brand.name}: {name}"), time_zone=brand.time_zone, locale=brand.locale,
+        sector=brand.sector, drill_of=brand, created_at=at,
+    )  # fmt: skip
+    twin.slug = f"drill-{twin.pk.hex}"
+    twin.save(force_insert=True)
+    record("brand.created", on=twin, by=by, at=at, slug=twin.slug)
+    return twin
+
+
+@transaction.atomic
 def change_agency(*, agency_id: UUID, by: Actor, at: datetime, second_factor: bool, **wanted: Any) -> Agency:
     """Change the name, the time zone, or whether everybody needs a second factor.
 
@@ -86,6 +121,8 @@ def change_brand(*, brand_id: UUID, by: Actor, at: datetime, **wanted: Any) -> B
     """Change a brand's name, time zone, locale or sector."""
     brand: Brand = Brand.objects.locked(brand_id)
     check_time_zone(wanted.get("time_zone", brand.time_zone))
+    if brand.drill_of_id is not None and "name" in wanted:
+        wanted["name"] = _marked(wanted["name"])
     if changed := _set(brand, wanted):
         record("brand.changed", on=brand, by=by, at=at, fields=changed)
     return brand
@@ -107,12 +144,19 @@ def archive_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Br
 def restore_brand(*, brand_id: UUID, reason: str, by: Actor, at: datetime) -> Brand:
     """Open an archived brand again. What was held meanwhile stays held until somebody decides about it."""
     brand: Brand = Brand.objects.locked(brand_id)
+    if brand.drill_of_id is not None:
+        raise DrillOver
     brand.stage = BRAND_LIFECYCLE.step("restore", from_=brand.stage)
     brand.archived_at = None
     brand.version += 1
     brand.save(update_fields=["stage", "archived_at", "version"])
     record("brand.restored", on=brand, by=by, at=at, reason=reason)
     return brand
+
+
+def _marked(name: str) -> str:
+    """A name that says that it is a drill's."""
+    return f"{MARK} {name.removeprefix(MARK).strip()}"[:120]
 
 
 def _set(row: Agency | Brand, wanted: dict[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ from ledger.actions import record, records_held_back
 from permissions.actions.grants import Place, WrongSide, grant_role, refuse_beyond
 from permissions.gate import Caller
 from permissions.queries.holders import role_named
+from permissions.queries.twins import is_twin
 from permissions.revocation import counted, line
 from tenants.models import Invitation, Seat, User
 from tenants.queries import caller_in_office
@@ -43,6 +44,13 @@ class InvitationDead(Refusal):
 class InvitationTaken(Refusal):
     code = "invitation_taken"
     title = "This invitation has been accepted; revoke the seat instead."
+
+
+class DrillInvitesNobody(Refusal):
+    """Those who play a drill are people who are here already."""
+
+    code = "drill_invites_nobody"
+    title = "Nobody is invited to the twin of a drill."
 
 
 class AlreadySeated(Refusal):
@@ -75,6 +83,8 @@ def send_invitation(
         raise WrongSide(role=role, side=side)
     if Seat.objects.exclude(stage=SeatStage.ENDED).filter(user__email__iexact=email).exists():
         raise AlreadySeated
+    if any(is_twin(brand_id) for brand_id in brand_ids):
+        raise DrillInvitesNobody
     if inviter is not None:
         refuse_beyond(inviter, wanted, Place.each(brand_ids))
     invitation_id, secret = uuid7(), secrets.token_urlsafe(24)

@@ -64,7 +64,9 @@ class AgencyDetail(HouseViewSet):
 class BrandView(serializers.ModelSerializer[Brand]):
     class Meta:
         model = Brand
-        fields = ["id", "slug", "name", "time_zone", "locale", "sector", "stage", "created_at", "archived_at"]
+        fields = [
+            "id", "slug", "name", "time_zone", "locale", "sector", "stage", "drill_of", "created_at", "archived_at",
+        ]  # fmt: skip
 
 
 class BrandShape(Shape):

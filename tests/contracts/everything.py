@@ -16,6 +16,7 @@ from core.ids import uuid7
 from core.sealed import SealedJSONField, SealedTextField
 from core.wall import TenantKey, inside
 from core.walls import walled_models
+from readiness.scenarios import ready_made
 from tenants.models import Agency, Brand
 from tests.cast import Person
 
@@ -53,6 +54,7 @@ SAID: dict[str, dict[str, Any]] = {
     "permissions.CustomRole": {"needs": ["brands.read"], "side": "staff"},
     "permissions.Revocation": {"stage": "CANCELLED", "reason": "left"},
     "publishing.Pause": {"scope": "brand"},
+    "readiness.Drill": {"scenario": ready_made("product_harm", "small")},
     "readiness.Plan": {"version": 1},
     "readiness.PlanTemplate": {"version": 1},
     "readiness.PlanTemplateVersion": {"number": 1, "body": {}},

@@ -34,7 +34,6 @@ EXEMPT = {
     "permissions.Revocation.seat": "the goodbye itself",
     "permissions.Revocation.successor": "asked again when the time has come: a successor who is gone blocks the plan",
     "permissions.RevocationTask.done_by_id": HISTORY,
-    "readiness.Contact.seat": "nothing writes these rows yet",
     "readiness.ContactChannel.proved_by_id": HISTORY,
     "readiness.Fact.owner": "nothing writes these rows yet",
     "readiness.Drill.author": HISTORY,

@@ -37,6 +37,7 @@ OPEN = {
     "v1/decisions/<str:token>": "the token of the letter is the proof",
     "v1/reports/<str:token>": "the signed link is the proof",
     "v1/acknowledge/<str:token>": "the signed token of the message is the proof",
+    "v1/contacts/confirm/<str:token>": "the signed token of the letter is the proof",
     "v1/calendars/<str:token>.ics": "the token in the address is the proof",
     "v1/inbound/twilio/status": "Twilio's signature is the proof",
     "v1/inbound/twilio/sms": "Twilio's signature is the proof",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.alerting.conftest import hook, mailbox, twilio  # noqa: F401 - fixtures
 from tests.cast import Answer, Person
 from tests.conftest import North
 from tests.incidents.stage import settle
