@@ -129,8 +129,8 @@ class ImprovementQuerySet(TenantQuerySet["Improvement"]):
 class Improvement(TenantRow):
     """A change that a review proposes: what, why, who sees to it, and by when.
 
-    `proposal` has the shape of its kind (`incidents.proposals`); `outcome` says what accepting it has made, as in
-    {"draft": id}.
+    `proposal` has the shape of its kind (`incidents.proposals`). `made_id` is what accepting it has made: the draft of
+    a plan, a message of the library, or the policy in whose draft it stands.
     """
 
     brand_path = "brand_id"
@@ -143,7 +143,7 @@ class Improvement(TenantRow):
     reason = models.TextField(max_length=2_000, default="", blank=True)
     target_id = models.UUIDField(null=True)  # the plan, the policy; None where the kind needs none
     proposal = models.JSONField(default=dict)
-    outcome = models.JSONField(default=dict)
+    made_id = models.UUIDField(null=True)
     owner = TenantKey("tenants.Seat", null=True)
     due_on = models.DateField(null=True)
     overdue_at = models.DateTimeField(null=True)
@@ -164,7 +164,7 @@ class Improvement(TenantRow):
             models.Index(fields=["agency", "brand", "-id"], name="improvements_ask_by_brand"),
             models.Index(fields=["postmortem", "id"], name="a_review_asks_its_changes"),
             models.Index(
-                fields=["agency", "target_id"],
+                fields=["agency", "made_id"],
                 condition=Q(stage="ACCEPTED"),
                 name="news_asks_for_improvements",
             ),
