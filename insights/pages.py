@@ -41,7 +41,7 @@ SECTIONS = {
     "impact": "Impact",
     "what_went_well": "What went well",
     "what_went_wrong": "What went wrong",
-    "client_view": "The client's view",
+    "client": "The client's view",
 }
 CLOCK_STATES = {
     "met": "met",
@@ -113,9 +113,8 @@ def page_of(report: dict[str, Any]) -> dict[str, Any]:
         ],
         "tasks": [{**task, "stage_label": TaskStage(task["stage"]).label} for task in report["tasks"]],
         "sections": [
-            {"title": title, "text": report["postmortem"]["sections"][key]}
-            for key, title in SECTIONS.items()
-            if report["postmortem"] and key in report["postmortem"]["sections"]
+            {"title": SECTIONS.get(name, name), "text": text}
+            for name, text in (report["postmortem"] or {"sections": {}})["sections"].items()
         ],
     }
 

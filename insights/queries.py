@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import QuerySet
 
-from alerting.models import Page
 from approvals.models import Approval, Bypass, Decision
 from incidents.models import (
     Clock,
     Delivery,
     Duty,
+    Improvement,
     Incident,
     Note,
     PostMortem,
@@ -25,10 +25,11 @@ from incidents.models import (
 )
 from incidents.queries import timeline_of
 from incidents.states import NoteKind, PostMortemStage, StatementStage
-from insights.numbers import Moments, durations, height, window_of
+from insights.measures import moments_of, numbers_of
+from insights.numbers import window_of
+from insights.reviews import changes_of, frozen_numbers, review_told
 from insights.words import in_words
 from ledger.models import Event
-from listening.models import Signal
 from listening.queries import volume_series
 from permissions.models import ApiKey
 from publishing.models import Pause
@@ -67,19 +68,20 @@ def report_of(incident: Incident, *, audience: str, at: datetime) -> dict[str, A
     brand: Brand = Brand.objects.found(incident.brand_id)
     statements = _statements(incident, internal=internal)
     pauses = list(Pause.objects.filter(incident=incident).order_by("started_at", "pk"))
-    moments = _moments(incident, statements, pauses)
+    moments = moments_of(incident)
     window = window_of(moments, at=at)
     points = volume_series(incident.brand_id, start=window.start, end=window.end, step=window.step)
     events, truncated = _events(incident, at=at)
     notes = {note.pk: note for note in _notes(incident, internal=internal)}
     postmortem = _postmortem(incident, internal=internal)
     duties = list(Duty.objects.filter(incident=incident).order_by("position", "pk"))
-    names = _names(events, duties, statements, postmortem)
+    changes = changes_of(postmortem)
+    names = _names(events, duties, statements, changes)
     return {
         "generated_at": at,
         "audience": audience,
         "incident": _incident(incident, brand),
-        "numbers": durations(moments) | height(points) | {"posts_held": _held(events)},
+        "numbers": frozen_numbers(postmortem) or numbers_of(incident, moments, points),
         "series": {"step": window.step, "points": [_point(point) for point in points]},
         "marks": _marks(events, notes),
         "timeline": [_entry(event, names, notes) for event in events if _told(event, notes)],
@@ -105,7 +107,7 @@ def report_of(incident: Incident, *, audience: str, at: datetime) -> dict[str, A
             }
             for pause in pauses
         ],
-        "postmortem": _review(postmortem, names),
+        "postmortem": review_told(postmortem, changes, names, audience=audience),
     }
 
 
@@ -132,41 +134,6 @@ def _incident(incident: Incident, brand: Brand) -> dict[str, Any]:
 # -- moments and marks --------------------------------------------------------------------------------------
 
 
-def _moments(incident: Incident, statements: Sequence[_Found], pauses: Sequence[Pause]) -> Moments:
-    signal: Signal | None = Signal.objects.filter(pk=incident.cause_id).first() if incident.cause_id else None
-    about = Q(incident=incident)
-    if incident.cause_id is not None:
-        about |= Q(cause_id=incident.cause_id)
-    acknowledged = Page.objects.filter(about).aggregate(first=Min("acknowledged_at"))["first"]
-    published = [
-        delivery.post.published_at
-        for found in statements
-        for delivery in found.deliveries
-        if delivery.post.published_at
-    ]
-    granted = [
-        approval
-        for found in statements
-        for approval in found.approvals
-        if approval.granted_at is not None and approval.requested_at >= incident.opened_at
-    ]
-    last = max(granted, key=lambda approval: approval.requested_at, default=None)
-    pause = pauses[0] if pauses else None
-    return Moments(
-        began=min(signal.starts_at, signal.raised_at) if signal else incident.opened_at,
-        known=signal.raised_at if signal else incident.opened_at,
-        acknowledged=acknowledged,
-        activated=incident.activated_at,
-        pause_started=pause.started_at if pause else None,
-        pause_effective=pause.effective_at if pause else None,
-        first_words=min(published, default=None),
-        approval_asked=last.requested_at if last else None,
-        approval_granted=last.granted_at if last else None,
-        contained=incident.contained_at,
-        resolved=incident.resolved_at,
-    )
-
-
 def _events(incident: Incident, *, at: datetime) -> tuple[list[Event], bool]:
     """The story's events in order, and whether there were more than fit."""
     end = incident.resolved_at or at
@@ -191,10 +158,6 @@ def _marks(events: Iterable[Event], notes: Mapping[UUID, Note]) -> list[dict[str
         if label is not None:
             marks.append({"at": event.at, "name": event.name, "label": label})
     return marks
-
-
-def _held(events: Iterable[Event]) -> int:
-    return sum(event.facts["held"] for event in events if event.name == "pause.lifted")
 
 
 # -- the timeline -------------------------------------------------------------------------------------------
@@ -224,7 +187,7 @@ def _entry(event: Event, names: Mapping[UUID | None, str], notes: Mapping[UUID, 
 
 
 def _names(
-    events: Iterable[Event], duties: Iterable[Duty], statements: Iterable[_Found], postmortem: PostMortem | None
+    events: Iterable[Event], duties: Iterable[Duty], statements: Iterable[_Found], changes: Iterable[Improvement]
 ) -> dict[UUID | None, str]:
     """Seats and keys by id, as people know them; two queries."""
     wanted: set[UUID] = {event.actor_id for event in events if event.actor_id}
@@ -232,8 +195,7 @@ def _names(
     voices = [decision for found in statements for decision in found.decisions]
     wanted |= {seat for voice in voices for seat in (voice.seat_id, voice.on_behalf_of_id) if seat}
     wanted |= {seat for found in statements for bypass in found.bypasses for seat in _both(bypass)}
-    if postmortem is not None:
-        wanted |= {UUID(lesson["owner_seat_id"]) for lesson in postmortem.lessons if lesson["owner_seat_id"]}
+    wanted |= {change.owner_id for change in changes if change.owner_id}
     names: dict[UUID | None, str] = dict(Seat.objects.filter(pk__in=wanted).values_list("pk", "user__name"))
     keys = ApiKey.objects.filter(pk__in=wanted - set(names)).values_list("pk", "name")
     return names | {key: f"{name} (key)" for key, name in keys}
@@ -366,21 +328,3 @@ def _clock(clock: Clock, at: datetime) -> dict[str, Any]:
 def _postmortem(incident: Incident, *, internal: bool) -> PostMortem | None:
     found: PostMortem | None = PostMortem.objects.filter(incident=incident).first()
     return found if found is None or internal or found.stage == PostMortemStage.RELEASED else None
-
-
-def _review(postmortem: PostMortem | None, names: Mapping[UUID | None, str]) -> dict[str, Any] | None:
-    if postmortem is None:
-        return None
-    return {
-        "stage": postmortem.stage,
-        "released_at": postmortem.released_at,
-        "sections": {name: text for name, text in postmortem.sections.items() if text},
-        "lessons": [
-            {
-                "text": lesson["text"],
-                "owner": names.get(UUID(lesson["owner_seat_id"])) if lesson["owner_seat_id"] else None,
-                "due_on": lesson["due_on"],
-            }
-            for lesson in postmortem.lessons
-        ],
-    }

@@ -181,8 +181,10 @@ class Improvements(ReadViews):
 
     def _changed_by(self, row: Improvement) -> Policy | Brand:
         """What it changes: a policy may be the agency's, everything else is the brand's."""
-        policy = Policy.objects.filter(pk=row.target_id).first() if row.kind == ImprovementKind.POLICY else None
-        return policy or Brand.objects.found(row.brand_id)
+        changed: Policy | Brand | None = None
+        if row.kind == ImprovementKind.POLICY:
+            changed = Policy.objects.filter(pk=row.target_id).first()
+        return changed or Brand.objects.found(row.brand_id)
 
     @extend_schema(parameters=[SEEN], request=Because, responses=ImprovementView)
     @action(detail=True, methods=["post"])
