@@ -24,13 +24,13 @@ from permissions import gate
 from permissions.gate import Caller
 from permissions.needs import Need
 from permissions.revocation import Handed, Kept, counted, handing_over, line
+from readiness.plan_body import REVIEW_DAYS
 from tenants.models import Seat
 
 REMIND: Final = "incidents.remind_of_review"
 OVERDUE: Final = "incidents.review_due"
 PART_LETTER: Final = "incidents.review_part"
 OWNER_LETTER: Final = "incidents.review"
-DUE_AFTER: Final = timedelta(days=7)  # unless the plan says otherwise
 # Letters go out when the review opens, and so long after it.
 ROUNDS: Final = (timedelta(0), timedelta(days=2), timedelta(days=5))
 
@@ -71,8 +71,7 @@ def begin_review(*, incident_id: UUID, by: Actor, at: datetime) -> PostMortem | 
 def _draft(incident: Incident, *, by: Actor, at: datetime) -> PostMortem:
     """Begin the review with the events as they stand; after a reopening it goes on with what was written before."""
     events = [str(event_id) for event_id in timeline_of(incident).order_by("seq").values_list("pk", flat=True)]
-    days = incident.plan.get("review", {}).get("due_days")
-    due_at = at + (DUE_AFTER if days is None else timedelta(days=days))
+    due_at = at + timedelta(days=incident.plan.get("review", {}).get("due_days", REVIEW_DAYS))
     found: PostMortem | None = (
         PostMortem.objects.select_for_update(of=("self",), no_key=True).filter(incident=incident).first()
     )

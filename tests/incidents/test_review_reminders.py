@@ -13,8 +13,12 @@ from incidents.actions import begin_review
 from incidents.actions.postmortems import remind_of_review, tell_review_overdue
 from incidents.models import Incident, PostMortem
 from jobs.models import Job
+from readiness.actions import publish_plan
+from readiness.models import PlanVersion
 from tests.cast import Person, events_of, run_due_jobs
+from tests.conftest import North
 from tests.incidents.reviewing import hand_in, rate, release_review, section, write
+from tests.incidents.stage import PLAN
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +56,21 @@ def test_it_is_due_in_a_week_and_reminds_at_once_and_after_two_and_five_days(rev
         "incidents.remind_of_review:2": timedelta(days=5),
         "incidents.review_due": timedelta(days=7),
     }
+
+
+class TestTheDateOfThePlan:
+    @pytest.fixture
+    def plan(self, north: North, ana: Person, now: datetime) -> PlanVersion:
+        body = {**PLAN, "review": {"due_days": 3}}
+        with inside(north.agency.pk):
+            return publish_plan(brand_id=north.aurora.pk, name="Standard", body=body, by=ana.actor, at=now)
+
+    def test_the_plan_says_when_it_is_due(self, review: PostMortem) -> None:
+        assert waiting(review) == {
+            "incidents.remind_of_review:0": timedelta(0),
+            "incidents.remind_of_review:1": timedelta(days=2),
+            "incidents.review_due": timedelta(days=3),
+        }
 
 
 def test_everybody_who_owes_something_is_written_to_when_it_opens(
