@@ -10,11 +10,16 @@ from core.actor import Actor
 from incidents.actions import approve_statement, follow_post, send_statement_back
 from incidents.actions.clocks import acknowledge_incidents_of
 from incidents.actions.closing import let_drill_rest
+from incidents.actions.improvements import settle_improvements
 from incidents.actions.opening import alert_stage
 from incidents.actions.postmortems import begin_review
 from incidents.actions.statements import ABOUT
+from incidents.models import Improvement
+from incidents.states import ImprovementKind
 from ledger.models import Event
 from ledger.subscriptions import on
+from readiness.models import PlanDraft
+from readiness.states import DraftStage
 
 FOLLOWING = Actor.rule("incidents follow")
 
@@ -75,3 +80,45 @@ def a_drill_is_over(event: Event, at: datetime) -> None:
 def open_review(event: Event, at: datetime) -> None:
     """The review opens itself."""
     begin_review(incident_id=event.subject_id, by=FOLLOWING, at=at)
+
+
+@on("plan.published", reaction="incidents.plan_changed", queue="bulk")
+def plan_changed(event: Event, at: datetime) -> None:
+    """Changes that stood in drafts of this plan that are published now are done."""
+    drafts = PlanDraft.objects.filter(plan_id=event.subject_id, stage=DraftStage.PUBLISHED)
+    made = Improvement.objects.filter(made_id__in=drafts.values("pk"))
+    settle_improvements(made, done=True, reason=f"Version {event.facts['number']}", by=FOLLOWING, at=at)
+
+
+@on("plan.draft_discarded", reaction="incidents.plan_change_discarded", queue="bulk")
+def plan_change_discarded(event: Event, at: datetime) -> None:
+    made = Improvement.objects.filter(made_id=UUID(event.facts["draft_id"]))
+    settle_improvements(made, done=False, reason="Its draft was discarded.", by=FOLLOWING, at=at)
+
+
+@on("policy.published", reaction="incidents.policy_changed", queue="bulk")
+def policy_changed(event: Event, at: datetime) -> None:
+    """What was accepted before the policy was published stood in the draft that holds now."""
+    made = Improvement.objects.filter(made_id=event.subject_id, decided_at__lte=event.at)
+    settle_improvements(made, done=True, reason=f"Version {event.facts['number']}", by=FOLLOWING, at=at)
+
+
+@on("policy.retired", reaction="incidents.policy_retired", queue="bulk")
+def policy_retired(event: Event, at: datetime) -> None:
+    made = Improvement.objects.filter(made_id=event.subject_id)
+    settle_improvements(made, done=False, reason="The policy was retired.", by=FOLLOWING, at=at)
+
+
+@on("message.approved", reaction="incidents.message_approved", queue="bulk")
+def message_approved(event: Event, at: datetime) -> None:
+    made = Improvement.objects.filter(made_id=event.subject_id)
+    settle_improvements(made, done=True, reason="The message was approved.", by=FOLLOWING, at=at)
+
+
+@on("role.granted", reaction="incidents.role_granted", queue="bulk")
+def role_granted(event: Event, at: datetime) -> None:
+    """Somebody holds the role now that a review wished them to hold."""
+    wished = {"holder": event.facts["seat_id"], "role": event.facts["role"]}
+    made = Improvement.objects.filter(kind=ImprovementKind.ROLE, proposal__contains=wished)
+    here = made if event.brand_id is None else made.filter(brand_id=event.brand_id)
+    settle_improvements(here, done=True, reason="The role was granted.", by=FOLLOWING, at=at)

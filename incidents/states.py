@@ -148,3 +148,51 @@ POSTMORTEM_LIFECYCLE = Lifecycle(
     release=({PostMortemStage.DRAFT}, PostMortemStage.RELEASED),
     reopen=({PostMortemStage.RELEASED}, PostMortemStage.DRAFT),
 )
+
+
+class Side(TextChoices):
+    """Whose a part of a review is."""
+
+    AGENCY = "agency", "The agency's"
+    CLIENT = "client", "The client's"
+
+
+class SectionStage(TextChoices):
+    """Where a part of a review stands; what stands in it is a draft until it is handed in."""
+
+    ASKED = "ASKED", "Asked for"
+    WRITTEN = "WRITTEN", "Handed in"
+    NONE_TO_SAY = "NONE_TO_SAY", "Nothing to say"
+
+
+SECTION_LIFECYCLE = Lifecycle(
+    hand_in=({SectionStage.ASKED}, SectionStage.WRITTEN),
+    say_none=({SectionStage.ASKED}, SectionStage.NONE_TO_SAY),
+    take_back=({SectionStage.WRITTEN, SectionStage.NONE_TO_SAY}, SectionStage.ASKED),
+)
+
+
+class ImprovementKind(TextChoices):
+    """What a proposed change changes."""
+
+    PLAN = "plan", "The crisis plan"
+    THRESHOLD = "threshold", "How the brand is watched"
+    POLICY = "policy", "A social media policy"
+    ROLE = "role", "Who does what"
+    MESSAGE = "message", "The message library"
+    HABIT = "habit", "What people do"
+
+
+class ImprovementStage(TextChoices):
+    PROPOSED = "PROPOSED", "Proposed"
+    ACCEPTED = "ACCEPTED", "Accepted"
+    DECLINED = "DECLINED", "Declined"
+    DONE = "DONE", "Done"
+
+
+IMPROVEMENT_LIFECYCLE = Lifecycle(
+    accept=({ImprovementStage.PROPOSED}, ImprovementStage.ACCEPTED),
+    decline=({ImprovementStage.PROPOSED}, ImprovementStage.DECLINED),
+    finish=({ImprovementStage.ACCEPTED}, ImprovementStage.DONE),
+    give_back=({ImprovementStage.ACCEPTED}, ImprovementStage.PROPOSED),
+)

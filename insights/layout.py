@@ -28,7 +28,7 @@ SECTIONS: Final = {
     "impact": "Impact",
     "what_went_well": "What went well",
     "what_went_wrong": "What went wrong",
-    "client_view": "The client's view",
+    "client": "The client's view",
 }
 STEP_NAMES: Final = {"1m": "minute", "5m": "5 minutes", "1h": "hour", "1d": "day"}
 CLOCK_STATES: Final = {

@@ -67,7 +67,7 @@ TOLD: dict[str, Callable[[Facts], str]] = {
     "post.takedown_requested": lambda f: _with("Take-down asked for", f["reason"]),
     "post.taken_down": lambda _: "Post taken down",
     "postmortem.drafted": lambda f: f"Post-mortem drafted from {f['events']} events",
-    "postmortem.released": lambda f: f"Post-mortem released with {f['lessons']} lessons",
+    "postmortem.released": lambda f: f"Post-mortem released with {f['improvements']} proposed changes",
 }
 
 

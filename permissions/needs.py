@@ -30,6 +30,7 @@ class Need(TextChoices):
     INCIDENTS_ACTIVATE = "incidents.activate", "Activate an incident"
     INCIDENTS_CLOSE = "incidents.close", "Close an incident after its review"
     INCIDENTS_CONTAIN = "incidents.contain", "Say that an incident is contained"
+    INCIDENTS_CONTRIBUTE = "incidents.contribute", "Write one's part of a review"
     INCIDENTS_NOTE = "incidents.note", "Write into the timeline"
     INCIDENTS_OPEN = "incidents.open", "Open an incident"
     INCIDENTS_READ = "incidents.read", "See incidents"

@@ -33,7 +33,7 @@ READ = frozenset(
 RESPOND = READ | {
     Need.INCIDENTS_NOTE, Need.PAGES_ACKNOWLEDGE, Need.PAUSES_START, Need.SIGNALS_REVIEW, Need.STATEMENTS_DRAFT,
     Need.INCIDENTS_OPEN, Need.INCIDENTS_ACTIVATE, Need.SILENCES_WRITE, Need.APPROVALS_COMMENT,
-    Need.CONTACTS_READ,
+    Need.CONTACTS_READ, Need.INCIDENTS_CONTRIBUTE,
 }  # fmt: skip
 MANAGE = RESPOND | {
     Need.MESSAGES_WRITE, Need.POSTS_RELEASE, Need.POSTS_SCHEDULE, Need.SOURCES_WRITE, Need.MENTIONS_INGEST,
@@ -65,13 +65,14 @@ ROLES: dict[str, Role] = {
         Role("crisis_lead", "Crisis lead", "staff", frozenset(LEAD)),
         Role("account_manager", "Account manager", "staff", frozenset(MANAGE)),
         Role("responder", "Responder", "staff", frozenset(RESPOND)),
-        Role("analyst", "Analyst", "staff", READ | {Need.AUDIT_READ}),
+        Role("analyst", "Analyst", "staff", READ | {Need.AUDIT_READ, Need.INCIDENTS_CONTRIBUTE}),
         Role("integration", "Integration", "staff", frozenset({Need.BRANDS_READ, Need.MENTIONS_INGEST})),
         Role(
             "client_approver",
             "Client approver",
             "client",
-            CLIENT_VIEW | {Need.APPROVALS_COMMENT, Need.APPROVALS_DECIDE, Need.PAUSES_START},
+            CLIENT_VIEW
+            | {Need.APPROVALS_COMMENT, Need.APPROVALS_DECIDE, Need.INCIDENTS_CONTRIBUTE, Need.PAUSES_START},
         ),
         Role("client_viewer", "Client viewer", "client", CLIENT_VIEW),
     )

@@ -16,6 +16,7 @@ from readiness.states import ClockKind
 DAY = 24 * 60
 UUID_TEXT = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 CRISIS_KIND = r"^[a-z][a-z0-9_]{0,39}\Z"
+REVIEW_DAYS = 7  # until the review of a crisis is to be released
 LONGEST_DETAIL = 200
 MOST_ERRORS = 50
 # The stages of an incident at whose beginning people are alerted.
@@ -115,6 +116,7 @@ SHAPE: dict[str, Any] = {
             ),
             "pause": _object({}, {"on_activation": _FLAG, "allow_statements": _FLAG}),
             "alert": _object({}, {"escalation_policy": _SEAT}),
+            "review": _object({}, {"due_days": {"type": "integer", "minimum": 1, "maximum": 90}}),
             "messages": _list(_ID, most=200),
             "contacts": _list(_ID, most=200),
             "policies": _list(_ID, most=20),
@@ -136,8 +138,9 @@ def check_body(given: Any, *, field: str = "body") -> dict[str, Any]:
     "signs", "first_steps"}], "severity" (a matrix, see `readiness.severity`), "stages" {stage: {"alert": [target]}},
     "departments" [{"department", "head", "deputy", "part", "client"}], "tasks" [{"title", "duty", "due_minutes"}],
     "checklists" [{"name", "when": {"severities", "kinds"}, "tasks"}], "clocks" [{"kind", "minutes", "severities"}],
-    "pause" {"on_activation", "allow_statements"}, "alert" {"escalation_policy": id|null}, and the ids of "messages",
-    "contacts" and "policies". Ids are only checked for their form here. At most 50 mistakes are listed.
+    "pause" {"on_activation", "allow_statements"}, "alert" {"escalation_policy": id|null}, "review" {"due_days"} (of the
+    review after a crisis), and the ids of "messages", "contacts" and "policies". Ids are only checked for their form
+    here. At most 50 mistakes are listed.
     """
     errors = list(_errors_of_shape(_VALIDATOR, given, field))
     if not errors:
@@ -169,6 +172,7 @@ def check_body(given: Any, *, field: str = "body") -> dict[str, Any]:
         },
         "pause": {"on_activation": True, "allow_statements": True} | given.get("pause", {}),
         "alert": {"escalation_policy": None} | given.get("alert", {}),
+        "review": {"due_days": REVIEW_DAYS} | given.get("review", {}),
         "messages": list(given.get("messages", [])),
         "contacts": list(given.get("contacts", [])),
         "policies": list(given.get("policies", [])),

@@ -14,6 +14,8 @@ from crisisapi.story.peace import published_or_none
 from crisisapi.story.scene import BURNING, Scene
 
 REPORT = ROOT / "var" / "report.html"
+# What the crisis taught about response clocks.
+FASTER = [{"kind": "acknowledge", "minutes": 5}, {"kind": "first_words", "minutes": 10}]
 
 
 def tell(scene: Scene) -> None:
@@ -120,20 +122,24 @@ def _learn(scene: Scene) -> None:
     with scene.teller.step("Lessons are written down, the post-mortem released, the incident closed") as told:
         (postmortem,) = scene.who("leo").everything("post-mortems", incident=scene.incident["id"])
         path = f"post-mortems/{postmortem['id']}"
-        scene.who("leo").patch_seen(
-            path,
-            {
-                "sections": {
-                    "summary": "A scheduled joke met a hard week; it was out for less than an hour.",
-                    "what_went_well": "The holding statement was agreed in peace time and out in one call.",
-                    "what_went_wrong": "Nobody outside the team had read the joke.",
-                },
-                "lessons": [
-                    {"text": "Humour about work needs a second reader.", "owner_seat_id": scene.cast["mia"].seat},
-                    {"text": "Shorten the first clock to ten minutes.", "owner_seat_id": scene.cast["leo"].seat},
-                ],
-            },
-        )
+        sections = scene.who("leo").everything("review-sections", post_mortem=postmortem["id"])
+        words = {
+            "summary": "A scheduled joke met a hard week; it was out for less than an hour.",
+            "what_went_well": "The holding statement was agreed in peace time and out in one call.",
+            "what_went_wrong": "Nobody outside the team had read the joke.",
+        }
+        for section in (one for one in sections if one["name"] in words):
+            part = f"review-sections/{section['id']}"
+            scene.who("leo").patch_seen(part, {"text": words[section["name"]]})
+            scene.who("leo").post_seen(f"{part}/hand-in", seen=part)
+        for kind, title, owner, proposal in (
+            ("habit", "Humour about work needs a second reader.", "mia", {}),
+            ("plan", "Answer within ten minutes.", "leo", {"change": {"clocks": FASTER}}),
+        ):
+            wish = {"post_mortem": postmortem["id"], "kind": kind, "title": title, "proposal": proposal}
+            lesson = scene.who("leo").post("improvements", {**wish, "owner": str(scene.cast[owner].seat)})
+            change = f"improvements/{lesson['id']}"
+            told.append(scene.who("leo").post_seen(f"{change}/accept", seen=change)["stage"].lower())
         scene.who("leo").post_seen(f"{path}/release", seen=path)
         closed = scene.who("leo").post_seen(f"{incident}/close", {"note": "Two lessons."}, seen=incident)
         told.append(f"stage {closed['stage']}")

@@ -13,7 +13,7 @@ from alerting.models import Page
 from core.actor import Actor
 from core.refusals import Refusal
 from incidents.actions.clocks import REPEATED, start_planned_clocks, stop_clocks
-from incidents.actions.postmortems import begin_review
+from incidents.actions.postmortems import begin_review, end_timers
 from incidents.actions.work import TASK_DUE, withdraw_offers
 from incidents.models import Incident, PostMortem, Task
 from incidents.queries import loose_ends
@@ -128,6 +128,7 @@ def waive_review(*, incident_id: UUID, reason: str, by: Actor, at: datetime) -> 
         found.waived_at, found.waived_by_id, found.waived_because = at, by.seat_id, reason
         found.version += 1
         found.save(update_fields=["waived_at", "waived_by_id", "waived_because", "version"])
+        end_timers(found, at=at)
         record("postmortem.waived", on=found, by=by, at=at, reason=reason)
     return found
 

@@ -1,8 +1,9 @@
 """Incidents over HTTP."""
 
+from incidents.api.improvements import Improvements
 from incidents.api.incidents import Incidents
 from incidents.api.links import DutyOffers, IncidentLinks
-from incidents.api.postmortems import PostMortems
+from incidents.api.postmortems import PostMortems, ReviewRatings, ReviewSections
 from incidents.api.restrictions import routes as restrictions
 from incidents.api.statements import Statements
 from incidents.api.work import Clocks, Duties, Notes, Tasks, Timeline
@@ -18,6 +19,9 @@ routes = [
     ("duty-offers", DutyOffers, "duty-offer"),
     ("statements", Statements, "statement"),
     ("post-mortems", PostMortems, "post-mortem"),
+    ("review-sections", ReviewSections, "review-section"),
+    ("review-ratings", ReviewRatings, "review-rating"),
+    ("improvements", Improvements, "improvement"),
     *restrictions,
 ]
 

@@ -1,7 +1,7 @@
 """Tables of the crisis itself: the incident and its work, the statements, and what was learned."""
 
 from incidents.models.incident import Clock, Duty, DutyOffer, Incident, IncidentLink, Note, ReferenceCounter, Task
-from incidents.models.postmortem import PostMortem
+from incidents.models.postmortem import Improvement, PostMortem, ReviewParticipant, ReviewSection
 from incidents.models.statement import Delivery, Statement, StatementVersion
 
 __all__ = [
@@ -9,11 +9,14 @@ __all__ = [
     "Delivery",
     "Duty",
     "DutyOffer",
+    "Improvement",
     "Incident",
     "IncidentLink",
     "Note",
     "PostMortem",
     "ReferenceCounter",
+    "ReviewParticipant",
+    "ReviewSection",
     "Statement",
     "StatementVersion",
     "Task",

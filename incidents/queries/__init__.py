@@ -109,7 +109,7 @@ def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
     """The incident's events, and those of what led to it: its cause and the pages about both; and the same of what was
     merged into it. Unordered.
 
-    Who was let in, and why, is for the audit trail: clients read this one.
+    Who was let in, and why, is for the audit trail: clients read this one. So is who writes what in the review.
     """
     whole = [incident, *Incident.objects.filter(merged_into=incident)]
     about = [one.pk for one in whole] + [one.cause_id for one in whole if one.cause_id is not None]
@@ -119,7 +119,9 @@ def timeline_of(incident: Incident) -> QuerySet[Event, Event]:
     asked = list(versions.values_list("approval_id", flat=True))
     own = Q(incident_id__in=[one.pk for one in whole])
     told = Event.objects.filter(causes | own | Q(subject_id__in=[*pages, *asked]))
-    return told.exclude(name__startswith="role.")
+    return told.exclude(
+        Q(name__startswith="role.") | Q(name__startswith="section.") | Q(name__startswith="improvement.")
+    )
 
 
 def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[UUID]:

@@ -63,11 +63,12 @@ class ReportDecision(_Part):
 class ReportNumbers(_Part):
     """Durations are seconds; null where one of the two moments is missing."""
 
-    detect = _number(help_text="From where the storm began to the signal.")
-    acknowledge = _number()
-    decide = _number()
-    pause = _number(help_text="From the start of the pause to where nothing could go out any more.")
-    first_words = _number()
+    detect = _number(help_text="From where the storm began to the signal; null where there was none.")
+    acknowledge = _number(help_text="From when it was known until somebody had taken it.")
+    decide = _number(help_text="Until it was activated, or stood down.")
+    pause = _number(help_text="Until nothing scheduled could go out any more.")
+    pause_settling = _number(help_text="From the start of the first pause to where nothing could go out any more.")
+    first_words = _number(help_text="Until the first post of a statement was public.")
     approve = _number(help_text="From the last granted request to its last voice.")
     contain = _number()
     resolve = _number()
@@ -80,7 +81,13 @@ class ReportNumbers(_Part):
     worst_share = _number()
     worst_share_at = _instant()
     normal_share = _number()
+    recovery_half_life = _number(
+        help_text="From the worst mood to where half of its rise above normal was over; null while it is not."
+    )
     posts_held = serializers.IntegerField()
+    conversations_answered = serializers.IntegerField(
+        allow_null=True, help_text="Null where conversations are not counted."
+    )
 
 
 class ReportPoint(_Part):

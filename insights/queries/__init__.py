@@ -12,9 +12,10 @@ from django.db.models import Min, Q
 
 from alerting.models import Page
 from core.wall import standing_agency
-from incidents.models import Clock, Duty, Incident, PostMortem, Task
+from incidents.models import Clock, Duty, Improvement, Incident, PostMortem, Task
 from incidents.states import PostMortemStage
-from insights.numbers import Moments, durations, height, window_of
+from insights.measures import moments_of, numbers_of
+from insights.numbers import window_of
 from insights.queries.statements import Found, statements_of, told
 from insights.queries.story import (
     MARKED,
@@ -26,6 +27,7 @@ from insights.queries.story import (
     notes_of,
     severities_of,
 )
+from insights.reviews import changes_of, frozen_numbers, review_told
 from ledger.models import Event
 from listening.models import Signal
 from listening.queries import volume_series
@@ -46,20 +48,21 @@ def report_of(incident: Incident, *, audience: str, at: datetime) -> dict[str, A
     brand: Brand = Brand.objects.found(incident.brand_id)
     statements = statements_of(incident, internal=internal)
     pauses = list(Pause.objects.filter(incident=incident).order_by("started_at", "pk"))
-    moments = _moments(incident, statements, pauses)
+    moments = moments_of(incident)
     window = window_of(moments, at=at)
     points = volume_series(incident.brand_id, start=window.start, end=window.end, step=window.step)
     events, told_once, truncated = events_of(incident, at=at)
     notes = {note.pk: note for note in notes_of(incident, internal=internal)}
     postmortem = _postmortem(incident, internal=internal)
     duties = list(Duty.objects.filter(incident=incident).order_by("position", "pk"))
-    names = _names([*events, *told_once], duties, statements, pauses, postmortem)
+    changes = changes_of(postmortem)
+    names = _names([*events, *told_once], duties, statements, pauses, changes)
     return {
         "generated_at": at,
         "audience": audience,
         "incident": _incident(incident, brand),
         "severity": severities_of(told_once, names),
-        "numbers": durations(moments) | height(points) | {"posts_held": sum(_held(told_once).values())},
+        "numbers": frozen_numbers(postmortem) or numbers_of(incident, moments, points),
         "series": {"step": window.step, "points": [asdict(point) for point in points]},
         "marks": marks_of(told_once, notes),
         "decisions": decisions_of(told_once, names, notes),
@@ -77,7 +80,7 @@ def report_of(incident: Incident, *, audience: str, at: datetime) -> dict[str, A
             .values("title", "duty", "stage", "due_at", "finished_at")
         ),
         "pauses": [_pause(pause, names, _held(told_once)) for pause in pauses],
-        "postmortem": _review(postmortem, names),
+        "postmortem": review_told(postmortem, changes, names, audience=audience),
     }
 
 
@@ -105,54 +108,18 @@ def _incident(incident: Incident, brand: Brand) -> dict[str, Any]:
     }
 
 
-def _moments(incident: Incident, statements: Sequence[Found], pauses: Sequence[Pause]) -> Moments:
-    signal: Signal | None = Signal.objects.filter(pk=incident.cause_id).first() if incident.cause_id else None
-    about = Q(incident=incident)
-    if incident.cause_id is not None:
-        about |= Q(cause_id=incident.cause_id)
-    acknowledged = Page.objects.filter(about).aggregate(first=Min("acknowledged_at"))["first"]
-    published = [
-        delivery.post.published_at
-        for found in statements
-        for delivery in found.deliveries
-        if delivery.post.published_at
-    ]
-    granted = [
-        approval
-        for found in statements
-        for approval in found.approvals
-        if approval.granted_at is not None and approval.requested_at >= incident.opened_at
-    ]
-    last = max(granted, key=lambda approval: approval.requested_at, default=None)
-    pause = pauses[0] if pauses else None
-    return Moments(
-        began=min(signal.starts_at, signal.raised_at) if signal else incident.opened_at,
-        known=signal.raised_at if signal else incident.opened_at,
-        acknowledged=acknowledged,
-        activated=incident.activated_at,
-        pause_started=pause.started_at if pause else None,
-        pause_effective=pause.effective_at if pause else None,
-        first_words=min(published, default=None),
-        approval_asked=last.requested_at if last else None,
-        approval_granted=last.granted_at if last else None,
-        contained=incident.contained_at,
-        resolved=incident.resolved_at,
-    )
-
-
 def _names(
     events: Iterable[Event],
     duties: Iterable[Duty],
     statements: Iterable[Found],
     pauses: Iterable[Pause],
-    postmortem: PostMortem | None,
+    changes: Iterable[Improvement],
 ) -> dict[UUID | None, str]:
     wanted: set[UUID] = {event.actor_id for event in events if event.actor_id}
     wanted |= {person for duty in duties for person in (duty.seat_id, duty.deputy_id) if person}
     wanted |= {seat for found in statements for seat in found.seats()}
     wanted |= {pause.started_by_seat_id for pause in pauses if pause.started_by_seat_id}
-    if postmortem is not None:
-        wanted |= {UUID(lesson["owner_seat_id"]) for lesson in postmortem.lessons if lesson["owner_seat_id"]}
+    wanted |= {change.owner_id for change in changes if change.owner_id}
     return names_of(wanted)
 
 
@@ -191,21 +158,3 @@ def _clock(clock: Clock, at: datetime) -> dict[str, Any]:
 def _postmortem(incident: Incident, *, internal: bool) -> PostMortem | None:
     found: PostMortem | None = PostMortem.objects.filter(incident=incident).first()
     return found if found is None or internal or found.stage == PostMortemStage.RELEASED else None
-
-
-def _review(postmortem: PostMortem | None, names: Mapping[UUID | None, str]) -> dict[str, Any] | None:
-    if postmortem is None:
-        return None
-    return {
-        "stage": postmortem.stage,
-        "released_at": postmortem.released_at,
-        "sections": {name: text for name, text in postmortem.sections.items() if text},
-        "lessons": [
-            {
-                "text": lesson["text"],
-                "owner": names.get(UUID(lesson["owner_seat_id"])) if lesson["owner_seat_id"] else None,
-                "due_on": lesson["due_on"],
-            }
-            for lesson in postmortem.lessons
-        ],
-    }

@@ -145,9 +145,27 @@ def _varied(row: ListeningSettings, settings: dict[str, Any]) -> ListeningSettin
     )
 
 
-def _replayed(brand_id: UUID, settings: Settings, start: datetime, end: datetime) -> Replay:
+def alarms_under(
+    brand_id: UUID, settings: dict[str, Any], start: datetime, end: datetime, *, learns: timedelta
+) -> list[Alarm]:
+    """The alarms between two instants had the brand been watched in another way; what is not named stays as it is.
+
+    Nothing is stored. `learns` is how long before `start` the detector learns what is normal. Raises Invalid (400) for
+    what the detector refuses.
+    """
+    row = _varied(watched_as(brand_id), settings)
+    try:
+        wanted = settings_of(row)
+    except (TypeError, ValueError) as problem:
+        raise Invalid(errors=[{"field": "threshold", "code": "out_of_range", "detail": str(problem)}]) from None
+    return _replayed(brand_id, wanted, start, end, learns=learns).alarms
+
+
+def _replayed(
+    brand_id: UUID, settings: Settings, start: datetime, end: datetime, *, learns: timedelta = HORIZON
+) -> Replay:
     """The detector over what was heard since `start`, having learned what is normal from the weeks before."""
-    first = first_minute(brand_id, since=start - HORIZON)
+    first = first_minute(brand_id, since=start - learns)
     if first is None or first >= end:
         return Replay([], [], 0.0)
     learns_from = start_of_bin(first)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from jsonschema import Draft202012Validator
 
 from core.actor import Actor
 from core.ids import uuid7
@@ -14,9 +16,10 @@ from core.refusals import Invalid, Refusal
 from core.wall import standing_agency
 from jobs.actions import later
 from ledger.actions import record
+from listening.detector.settings import KINDS
 from listening.models import ExpectedEvent, ListeningSettings
 from listening.query.watched import check_terms
-from listening.watching import settings_of
+from listening.watching import settings_of, watched_as
 
 
 class EventOver(Refusal):
@@ -60,6 +63,78 @@ def change_settings(*, brand_id: UUID, changes: dict[str, Any], by: Actor, at: d
     record("listening.changed", on=row, by=by, at=at, changed=sorted(changes), monitor_only=row.monitor_only)
     _look_again(brand_id, at=at)
     return row
+
+
+def check_changes(brand_id: UUID, proposal: Mapping[str, Any]) -> None:
+    """Whether `proposal["settings"]` could be the changes of how a brand is watched; raises Invalid (400).
+
+    A review proposes what decides about alarms: the detector's own settings, the budget of false alarms, how many
+    people must agree, and how fast; not what is kept, nor that nobody is woken.
+    """
+    given = proposal["settings"]
+    errors = [
+        {"field": f"proposal.settings.{path}", "code": "invalid", "detail": detail} for path, detail in _mistakes(given)
+    ]
+    if errors:
+        raise Invalid("The brand cannot be watched like this.", errors=errors)
+    check_terms(given.get("watched_terms", ()))
+    held = watched_as(brand_id)
+    row = ListeningSettings(
+        false_alarms_per_month=given.get("false_alarms_per_month", held.false_alarms_per_month),
+        detector={name: one for name, one in {**held.detector, **given.get("detector", {})}.items() if one is not None},
+        calibration=held.calibration,
+    )
+    try:
+        settings_of(row)
+    except (TypeError, ValueError) as problem:
+        raise Invalid(
+            errors=[{"field": "proposal.settings.detector", "code": "out_of_range", "detail": str(problem)}]
+        ) from None
+
+
+def _mistakes(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for error in _PROPOSABLE.iter_errors(given):
+        yield ".".join(str(part) for part in error.absolute_path), error.message[:200]
+
+
+def _whole(least: int, most: int) -> dict[str, Any]:
+    return {"type": ["integer", "null"], "minimum": least, "maximum": most}
+
+
+def _by_severity(most: int) -> dict[str, Any]:
+    return {"type": "object", "properties": dict.fromkeys("1234", _whole(1, most)), "additionalProperties": False}
+
+
+# The same bounds as where people set these themselves.
+_PROPOSABLE: Final = Draft202012Validator(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            "false_alarms_per_month": {"type": "number", "minimum": 0.01, "maximum": 30},
+            "detector": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": {
+                    "least_mentions": _whole(1, 1_000_000),
+                    "least_ratio": {"type": ["number", "null"], "minimum": 1.1, "maximum": 1_000},
+                    "mood_least_mentions": _whole(5, 1_000_000),
+                    "mood_least_rise": {"type": ["number", "null"], "minimum": 0.01, "maximum": 0.9},
+                    "influential_reach": _whole(1, 10**12),
+                    "watched_least": _whole(1, 1_000_000),
+                    "muted": {"type": ["array", "null"], "items": {"enum": list(KINDS)}, "maxItems": len(KINDS)},
+                },
+            },
+            "watched_terms": {
+                "type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 80}, "maxItems": 200
+            },
+            "quorum": _by_severity(10),
+            "review_minutes": _by_severity(10_080),
+        },
+    }
+)  # fmt: skip
 
 
 @transaction.atomic

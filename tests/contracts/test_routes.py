@@ -69,6 +69,10 @@ OPEN = {
 }
 
 
+# What the places of an address name, besides `pk`.
+NAMED = {"incident": "incidents.Incident", "post_mortem": "incidents.PostMortem"}
+
+
 @dataclass(frozen=True)
 class Route:
     path: str
@@ -85,7 +89,7 @@ class Route:
 
     def url(self, agency: str, things: dict[str, UUID] | None = None) -> str:
         """Its address in an agency; ids are those of `things` by their model's label, else of nothing that exists."""
-        labels = {"incident": "incidents.Incident", "pk": model_of(self) or ""}
+        labels = {**NAMED, "pk": model_of(self) or ""}
 
         def named(place: re.Match[str]) -> str:
             return str((things or {}).get(labels.get(place[1], ""), uuid4()))
@@ -203,7 +207,8 @@ def test_every_role_reaches_exactly_what_it_holds(
 
 def is_of_a_brand(route: Route) -> bool:
     """Whether what the URL names belongs to a brand; people, rotas and rules belong to the whole agency."""
-    label = "incidents.Incident" if "<uuid:incident>" in route.path else model_of(route)
+    outer = next((label for place, label in NAMED.items() if f"<uuid:{place}>" in route.path), None)
+    label = outer or model_of(route)
     model = apps.get_model(label) if label else None
     return getattr(model, "brand_path", None) is not None and label not in {
         "permissions.Grant",

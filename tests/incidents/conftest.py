@@ -10,12 +10,12 @@ import pytest
 from approvals.actions import decide_approval
 from approvals.models import Approval
 from core.wall import inside
-from incidents.models import Incident
+from incidents.models import Incident, PostMortem
 from readiness.actions import add_message, publish_plan, submit_message
 from readiness.models import Message, PlanVersion
 from tests.cast import Person
 from tests.conftest import North
-from tests.incidents.stage import HOLDING, PLAN, STAGES
+from tests.incidents.stage import HOLDING, PLAN, STAGES, lift, reread
 
 
 @pytest.fixture
@@ -43,6 +43,22 @@ def crisis(assessed: Incident, lea: Person) -> Incident:
     assert answer.status == 200, answer.body
     with inside(assessed.agency_id):
         found: Incident = Incident.objects.found(assessed.pk)
+        return found
+
+
+@pytest.fixture
+def resolved(crisis: Incident, lea: Person) -> Incident:
+    lift(lea, crisis)
+    for verb in ("contain", "resolve"):
+        assert lea.post(f"incidents/{crisis.pk}/{verb}", {}).status == 200
+    return reread(crisis)
+
+
+@pytest.fixture
+def review(resolved: Incident, lea: Person) -> PostMortem:
+    assert lea.post(f"incidents/{resolved.pk}/put-under-review").status == 200
+    with inside(resolved.agency_id):
+        found: PostMortem = PostMortem.objects.get()
         return found
 
 

@@ -80,7 +80,7 @@ def test_numbers_of_marks_never_cover_each_other(places: list[float]) -> None:
 
 
 def test_moments_that_did_not_happen_have_no_duration() -> None:
-    found = durations(Moments(began=NOON, known=NOON + STEP, activated=NOON + 3 * STEP))
+    found = durations(Moments(began=NOON, known=NOON + STEP, decided=NOON + 3 * STEP))
     assert (found["detect"], found["decide"], found["first_words"]) == (300.0, 600.0, None)
 
 

@@ -344,6 +344,7 @@ def test_what_is_left_out_is_said_aloud(check: Check) -> None:
         "approval": {"stages": STAGES, "rules": []},
         "pause": {"on_activation": True, "allow_statements": True},
         "alert": {"escalation_policy": None},
+        "review": {"due_days": 7},
         "messages": [],
         "contacts": [],
         "policies": [],
