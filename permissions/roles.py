@@ -71,8 +71,7 @@ ROLES: dict[str, Role] = {
             "client_approver",
             "Client approver",
             "client",
-            CLIENT_VIEW
-            | {Need.APPROVALS_COMMENT, Need.APPROVALS_DECIDE, Need.INCIDENTS_CONTRIBUTE, Need.PAUSES_START},
+            CLIENT_VIEW | {Need.APPROVALS_COMMENT, Need.APPROVALS_DECIDE, Need.INCIDENTS_CONTRIBUTE, Need.PAUSES_START},
         ),
         Role("client_viewer", "Client viewer", "client", CLIENT_VIEW),
     )

@@ -29,7 +29,7 @@ from permissions.needs import Need
 from permissions.queries.holders import roles_known
 from permissions.revocation import Handed, Kept, counted, handing_over, line
 from readiness.actions import add_message, draft_plan, revise_policy
-from readiness.actions.plans import whole
+from readiness.actions.plan_drafts import whole
 from readiness.actions.policies import whole_policy
 from readiness.models import Plan, Policy
 from readiness.queries import newest_version_of, plan_in_force

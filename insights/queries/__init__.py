@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q
-
-from alerting.models import Page
 from core.wall import standing_agency
 from incidents.models import Clock, Duty, Improvement, Incident, PostMortem, Task
 from incidents.states import PostMortemStage
@@ -29,7 +26,6 @@ from insights.queries.story import (
 )
 from insights.reviews import changes_of, frozen_numbers, review_told
 from ledger.models import Event
-from listening.models import Signal
 from listening.queries import volume_series
 from publishing.models import Pause
 from readiness.models import PlanVersion

@@ -28,7 +28,7 @@ from permissions.actions.rules import deny_brands
 from permissions.models import DenyRule
 from permissions.revocation import line
 from readiness.actions.library import add_message
-from readiness.actions.plans import publish_plan
+from readiness.actions.plan_drafts import publish_plan
 from readiness.drill_plan import played_body, played_ladder
 from readiness.models import Drill, Message, PlanVersion, Policy
 from readiness.queries import plan_in_force
