@@ -223,6 +223,12 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "policy.acknowledgement_asked": facts(number=COUNT, people=COUNT),
     "policy.reminded": facts(number=COUNT, people=COUNT),
     "policy.acknowledged": facts(number=COUNT, version_id=ID, late=FLAG),
+    # What a fact says can be a person's name, and stays out of the trail.
+    "fact.set": facts(fact=WORD, type=WORD, owner_id=maybe(ID), stale_since=INSTANT),
+    "fact.confirmed": facts(fact=WORD, stale_since=INSTANT),
+    "fact.handed_over": facts(fact=WORD, owner_id=ID),
+    "fact.went_stale": facts(fact=WORD, stale_since=INSTANT),
+    "fact.removed": facts(fact=WORD),
     # publishing
     "post.scheduled": facts(account_id=ID, scheduled_at=INSTANT, lane=WORD),
     "posts.imported": facts(count=COUNT, import_id=ID),

@@ -1,4 +1,4 @@
-"""Doors for machines: plans that went stale, policies to be acknowledged."""
+"""Doors for machines: plans and facts that went stale, policies to be acknowledged."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from core.letters import Desk, register_letters
 from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
-from readiness.actions import ask_audience, remind_people, tell_stale_plans, tend_campaigns
+from readiness.actions import ask_audience, remind_of_fact, remind_people, tell_stale_plans, tend_campaigns
 from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
+from readiness.actions.facts import REMIND, STALE_FACT_LETTER
 from readiness.actions.plans import STALE_LETTER
 from readiness.actions.policies import ASK_AUDIENCE
 from readiness.queries.letters import acknowledge_letter, nothing_to_note, stale_letter
+from readiness.queries.library_letters import stale_fact_letter
 
 KEEPER = Actor.rule("plan keeper")
 CAMPAIGNS = Actor.rule("policy campaigns")
+LIBRARIAN = Actor.rule("message library")
 
 register_letters(STALE_LETTER, Desk(write=stale_letter, posted=nothing_to_note))
 register_letters(ACKNOWLEDGE_LETTER, Desk(write=acknowledge_letter, posted=nothing_to_note))
+register_letters(STALE_FACT_LETTER, Desk(write=stale_fact_letter, posted=nothing_to_note))
 
 
 @in_rounds("readiness.tell_stale_plans", every=timedelta(hours=6), queue="bulk", lease=120)
@@ -42,3 +46,8 @@ def look_after_campaigns(run: Run) -> None:
 @in_rounds("readiness.remind_people", every=timedelta(hours=1), queue="bulk", lease=300)
 def remind_of_policies(run: Run) -> None:
     remind_people(by=CAMPAIGNS, at=run.at)
+
+
+@job(REMIND, queue="alerts", semantics="at_least_once", max_attempts=12, lease=30)
+def fact_may_be_stale(run: Run) -> None:
+    remind_of_fact(fact_id=UUID(run.args["fact_id"]), by=LIBRARIAN, at=run.at)

@@ -8,6 +8,7 @@ from readiness.actions.acknowledgements import (
     remind_people,
     tend_campaigns,
 )
+from readiness.actions.facts import add_fact, confirm_fact, remind_of_fact, remove_fact, revise_fact
 from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, submit_message
 from readiness.actions.plans import (
     ABOUT_DRAFT,
@@ -30,11 +31,13 @@ __all__ = [
     "ABOUT_DRAFT",
     "ABOUT_MESSAGE",
     "acknowledge_policy",
+    "add_fact",
     "add_message",
     "approve_message",
     "ask_audience",
     "ask_newcomer",
     "change_plan",
+    "confirm_fact",
     "create_plan",
     "create_policy",
     "discard_draft",
@@ -44,10 +47,13 @@ __all__ = [
     "publish_plan",
     "publish_policy",
     "publish_template",
+    "remind_of_fact",
     "remind_people",
+    "remove_fact",
     "retire_policy",
     "review_plan",
     "revise_draft",
+    "revise_fact",
     "revise_policy",
     "send_draft_back",
     "submit_draft",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,9 @@ from django.db import transaction
 
 from approvals.actions import request_approval, void_approval
 from approvals.models import Approval
-from approvals.payload import deliveries_payload, digest_of
+from approvals.payload import deliveries_payload, digest_of, media_payload
 from approvals.process import Step
+from approvals.slots import slots_in
 from approvals.states import ApprovalStage
 from core.actor import Actor
 from core.ids import uuid7
@@ -50,15 +51,19 @@ def add_message(
     crisis_kind: str,
     language: str,
     deliveries: Sequence[tuple[UUID, str]],
+    severity: int | None = None,
+    slots: Mapping[str, Mapping[str, Any]] | None = None,
     by: Actor,
     at: datetime,
 ) -> Message:
     """Put a text into the brand's library, ready for each account: `deliveries` is (account id, exact text).
 
-    `kind` is holding or answer. The text never changes afterwards; a better one is a new message. Raises Invalid for
-    accounts that are not the brand's, and what `deliveries_payload` refuses.
+    `kind` is holding or answer; `severity` is that of the crises it is meant for, None for any. A text may have slots,
+    written `{so}`; `slots` says of each of them what may fill it: {name: {"type", "longest"}} (`approvals.slots`). The
+    text never changes afterwards; a better one is a new message. Raises Invalid for accounts that are not the brand's,
+    a slot that is not declared or not used, and what the payload refuses.
     """
-    payload = deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
+    payload = _payload(brand_id, language, deliveries, slots or {})
     accounts = set(SocialAccount.objects.filter(brand_id=brand_id).values_list("pk", flat=True))
     foreign = [place for place, (account_id, _) in enumerate(deliveries) if account_id not in accounts]
     if foreign:
@@ -70,7 +75,10 @@ def add_message(
         kind=kind,
         crisis_kind=crisis_kind,
         language=language,
-        deliveries=payload["deliveries"],
+        severity=severity,
+        # As format 1 has them, whatever the format of what people agree to: each text stands with its account.
+        deliveries=[{"account": each["account"], "text": each["text"]} for each in payload["deliveries"]],
+        slots=payload.get("slots", {}),
         digest=digest_of(payload),
         author_id=by.seat_id,
         created_at=at,
@@ -78,6 +86,22 @@ def add_message(
     message.save(force_insert=True)
     record("message.added", on=message, by=by, at=at, title=title, kind=kind, digest=message.digest)
     return message
+
+
+def _payload(
+    brand_id: UUID, language: str, deliveries: Sequence[tuple[UUID, str]], slots: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What people agree to: exact texts, or templates and what may fill their slots."""
+    if not slots and not any(slots_in(text) for _, text in deliveries):
+        return deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
+    for place, (_, text) in enumerate(deliveries):
+        for name in slots_in(text):
+            if name not in slots:
+                detail = f"The text has the slot {name}; say in `slots` what may fill it."
+                field = f"deliveries.{place}.text"
+                raise Invalid(detail, errors=[{"field": field, "code": "undeclared_slot", "detail": detail}])
+    templates = [{"account": account_id, "language": language, "text": text} for account_id, text in deliveries]
+    return media_payload(brand_id=brand_id, deliveries=templates, slots=slots)
 
 
 @transaction.atomic
@@ -109,11 +133,8 @@ def submit_message(
         stages = plan.body["approval"]["stages"]
     if standing is not None:
         void_approval(approval_id=standing.pk, reason="approval was asked for again", by=by, at=at)
-    payload = deliveries_payload(
-        brand_id=message.brand_id,
-        language=message.language,
-        deliveries=[(UUID(d["account"]), d["text"]) for d in message.deliveries],
-    )
+    words = [(UUID(delivery["account"]), delivery["text"]) for delivery in message.deliveries]
+    payload = _payload(message.brand_id, message.language, words, message.slots)
     message.expires_at, message.approved_at = expires_at, None
     message.version += 1
     approval = request_approval(

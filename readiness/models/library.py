@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -78,6 +80,11 @@ class Fact(TenantRow):
             ),
         ]
         indexes = [models.Index(fields=["agency", "owner"], name="goodbye_asks_for_facts")]
+
+    @property
+    def stale_since(self) -> datetime:
+        """From when on it is too old to be said; it may lie ahead."""
+        return self.said_at + timedelta(minutes=self.good_for_minutes)
 
 
 class Image(TenantRow):
