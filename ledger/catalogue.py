@@ -223,6 +223,7 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "policy.acknowledgement_asked": facts(number=COUNT, people=COUNT),
     "policy.reminded": facts(number=COUNT, people=COUNT),
     "policy.acknowledged": facts(number=COUNT, version_id=ID, late=FLAG),
+    "message.ends_soon": facts(digest=DIGEST, expires_at=INSTANT),
     # What a fact says can be a person's name, and stays out of the trail.
     "fact.set": facts(fact=WORD, type=WORD, owner_id=maybe(ID), stale_since=INSTANT),
     "fact.confirmed": facts(fact=WORD, stale_since=INSTANT),

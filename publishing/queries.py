@@ -15,6 +15,7 @@ from permissions.needs import Need
 from permissions.queries.keys import key_alive
 from publishing.models import Attempt, Pause, Post
 from publishing.states import AttemptStage, HeldReason, Lane, PostStage
+from readiness.queries.facts import why_untrue
 from tenants.queries import caller_in_office
 
 LATEST = timedelta(minutes=10)  # a scheduled text that comes later than this is out of its time
@@ -60,7 +61,12 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
         return HeldReason.TOO_LATE
     if post.account.disconnected_at is not None or post.account.credentials is None:
         return HeldReason.NOT_CONNECTED
-    return _why_unbound(post, at=at) or _why_unanswered(post, at=at)
+    return _why_unbound(post, at=at) or _why_unanswered(post, at=at) or _why_untrue(post, at=at)
+
+
+def _why_untrue(post: Post, *, at: datetime) -> HeldReason | None:
+    refusal = why_untrue(post.facts, at=at)
+    return None if refusal is None else HeldReason(refusal.code)
 
 
 def _why_unbound(post: Post, *, at: datetime) -> HeldReason | None:

@@ -35,6 +35,8 @@ class HeldReason(TextChoices):
     KEY_ENDED = "key_ended", "The API key that scheduled it has ended"
     NOT_CONNECTED = "not_connected", "The account has no credentials any more"
     AUTHOR_NOT_ALLOWED = "author_not_allowed", "Whoever answers for it may not send it any more"
+    STALE_FACT = "stale_fact", "A fact that it rests on is too old"
+    FACT_CHANGED = "fact_changed", "What it says is not true any more"
     GATE_BUSY = "gate_busy", "The gate could not be passed in time"
 
 

@@ -6,7 +6,7 @@ Pure functions: the facts are given, and so is the instant at which they are to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,24 +16,31 @@ from core.refusals import Refusal
 
 
 class SlotMissing(Refusal):
-    """Fact `slots`: [{"name", "type", "longest"}], the slots for which nobody has set a fact."""
+    """Fact `slots`: [{"slot", "type", "longest"}], the slots for which nobody has set a fact."""
 
     code = "slot_missing"
     title = "A slot of this message has no fact to fill it."
 
 
-class SlotStale(Refusal):
-    """Fact `slots`: [{"name", "fact", "owner", "said_at", "stale_since"}], the slots whose facts are too old."""
-
-    code = "slot_stale"
-    title = "A fact of this message is too old: its owner says first that it is still true."
-
-
 class SlotUnfit(Refusal):
-    """Fact `slots`: [{"name", "fact", "owner", "type", "longest"}]: what stands there is no value of the slot's type."""
+    """Fact `slots`: [{"slot", "fact", "owner", "type", "longest"}]: what stands there is no value of that type."""
 
     code = "slot_unfit"
     title = "A fact does not fit the slot of this message that it would fill."
+
+
+class StaleFact(Refusal):
+    """Fact `slots`: [{"slot", "fact", "owner", "said_at", "stale_since", "age_minutes"}]; `owner` is a seat."""
+
+    code = "stale_fact"
+    title = "A fact that these words rest on is too old: its owner says first that it is still true."
+
+
+class FactChanged(Refusal):
+    """Fact `slots`: [{"slot", "fact", "owner", "removed"}]: what is true now is not what these words say."""
+
+    code = "fact_changed"
+    title = "These words say what is not true any more: fill them again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +58,27 @@ class Value:
 class Filled:
     """The texts of a message in the order of its deliveries; a slot that cannot be filled stands as it stood.
 
-    `missing`, `stale` and `unfit` are plain rows as the refusals of those names tell them, in the order of the names.
+    `said` is what the texts rest on: {slot: {"fact": id, "value": text}}. `missing`, `stale` and `unfit` are plain rows
+    as the refusals of those names tell them, in the order of the slots' names.
     """
 
     texts: tuple[str, ...]
+    said: Mapping[str, dict[str, str]] = field(default_factory=dict)
     missing: tuple[dict[str, Any], ...] = ()
     stale: tuple[dict[str, Any], ...] = ()
     unfit: tuple[dict[str, Any], ...] = ()
 
     @property
-    def refusal(self) -> Refusal | None:
-        """Why these texts cannot go out; None when they can."""
+    def unsayable(self) -> Refusal | None:
+        """Why there is no text at all, however old the facts may be; None when there is."""
         if self.missing:
             return SlotMissing(slots=list(self.missing))
-        if self.unfit:
-            return SlotUnfit(slots=list(self.unfit))
-        return SlotStale(slots=list(self.stale)) if self.stale else None
+        return SlotUnfit(slots=list(self.unfit)) if self.unfit else None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why these texts cannot go out; None when they can."""
+        return self.unsayable or (StaleFact(slots=list(self.stale)) if self.stale else None)
 
 
 def fill(
@@ -81,18 +93,35 @@ def fill(
     for name in sorted({name for text in texts for name in slots_in(text) if name in slots}):
         slot, value = slots[name], values.get(name)
         if value is None:
-            missing.append({"name": name, "type": slot["type"], "longest": slot["longest"]})
+            missing.append({"slot": name, "type": slot["type"], "longest": slot["longest"]})
         elif not fits(value.text, slot):
-            unfit.append({"name": name, **_whose(value), "type": slot["type"], "longest": slot["longest"]})
+            wanted = {"type": slot["type"], "longest": slot["longest"]}
+            unfit.append({"slot": name, "fact": value.fact, "owner": value.owner, **wanted})
         else:
             words[name] = value.text
-            if value.stale_since is not None and value.stale_since <= at:
-                aged = {"said_at": value.said_at, "stale_since": value.stale_since}
-                stale.append({"name": name, **_whose(value), **aged})
+            stale += too_old(name, value, at=at)
     # One pass over the template: what a value says is never read as a slot.
     filled = tuple(SLOT.sub(lambda found: words.get(found[1], found[0]), text) for text in texts)
-    return Filled(filled, tuple(missing), tuple(stale), tuple(unfit))
+    said = {name: {"fact": str(values[name].fact), "value": word} for name, word in words.items() if values[name].fact}
+    return Filled(filled, said, tuple(missing), tuple(stale), tuple(unfit))
 
 
-def _whose(value: Value) -> dict[str, Any]:
-    return {"fact": value.fact, "owner": value.owner}
+def too_old(name: str, value: Value, *, at: datetime) -> list[dict[str, Any]]:
+    """The row that names a value which is stale at that instant; nothing for one that is not."""
+    if value.stale_since is None or value.said_at is None or value.stale_since > at:
+        return []
+    return [
+        {
+            "slot": name,
+            "fact": value.fact,
+            "owner": value.owner,
+            "said_at": value.said_at,
+            "stale_since": value.stale_since,
+            "age_minutes": int((at - value.said_at).total_seconds() // 60),
+        }
+    ]
+
+
+def still_said(said: Mapping[str, dict[str, str]], texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What other texts still rest on: the facts whose value stands in one of them."""
+    return {name: one for name, one in said.items() if any(one["value"] in text for text in texts)}

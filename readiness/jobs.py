@@ -1,4 +1,4 @@
-"""Doors for machines: plans and facts that went stale, policies to be acknowledged."""
+"""Doors for machines: plans and facts that went stale, pre-approvals that end, policies to be acknowledged."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from core.letters import Desk, register_letters
 from jobs.actions import later
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
-from readiness.actions import ask_audience, remind_of_fact, remind_people, tell_stale_plans, tend_campaigns
+from readiness.actions import (
+    ask_audience,
+    remind_of_fact,
+    remind_of_message,
+    remind_people,
+    tell_stale_plans,
+    tend_campaigns,
+)
 from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
 from readiness.actions.facts import REMIND, STALE_FACT_LETTER
+from readiness.actions.library import ENDING_LETTER, REMIND_ENDING
 from readiness.actions.plans import STALE_LETTER
 from readiness.actions.policies import ASK_AUDIENCE
 from readiness.queries.letters import acknowledge_letter, nothing_to_note, stale_letter
-from readiness.queries.library_letters import stale_fact_letter
+from readiness.queries.library_letters import ending_letter, stale_fact_letter
 
 KEEPER = Actor.rule("plan keeper")
 CAMPAIGNS = Actor.rule("policy campaigns")
@@ -25,6 +33,7 @@ LIBRARIAN = Actor.rule("message library")
 register_letters(STALE_LETTER, Desk(write=stale_letter, posted=nothing_to_note))
 register_letters(ACKNOWLEDGE_LETTER, Desk(write=acknowledge_letter, posted=nothing_to_note))
 register_letters(STALE_FACT_LETTER, Desk(write=stale_fact_letter, posted=nothing_to_note))
+register_letters(ENDING_LETTER, Desk(write=ending_letter, posted=nothing_to_note))
 
 
 @in_rounds("readiness.tell_stale_plans", every=timedelta(hours=6), queue="bulk", lease=120)
@@ -51,3 +60,8 @@ def remind_of_policies(run: Run) -> None:
 @job(REMIND, queue="alerts", semantics="at_least_once", max_attempts=12, lease=30)
 def fact_may_be_stale(run: Run) -> None:
     remind_of_fact(fact_id=UUID(run.args["fact_id"]), by=LIBRARIAN, at=run.at)
+
+
+@job(REMIND_ENDING, queue="bulk", semantics="at_least_once", max_attempts=12, lease=30)
+def preapproval_ends(run: Run) -> None:
+    remind_of_message(message_id=UUID(run.args["message_id"]), by=LIBRARIAN, at=run.at)

@@ -10,6 +10,7 @@ from incidents.actions.closing import (
     stand_down_incident,
     waive_review,
 )
+from incidents.actions.filling import draft_from_message, refill_statement
 from incidents.actions.links import link_thing, merge_incident, split_incident, unlink_thing
 from incidents.actions.offers import answer_duty_offer, lapse_duty_offer, offer_duty
 from incidents.actions.opening import activate_incident, open_incident
@@ -48,6 +49,7 @@ __all__ = [
     "close_incident",
     "complete_task",
     "contain_incident",
+    "draft_from_message",
     "draft_statement",
     "edit_postmortem",
     "follow_post",
@@ -59,6 +61,7 @@ __all__ = [
     "offer_duty",
     "open_incident",
     "put_incident_under_review",
+    "refill_statement",
     "release_holding_statement",
     "release_postmortem",
     "release_statement",

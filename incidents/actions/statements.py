@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,10 +23,12 @@ from ledger.actions import record
 from publishing.actions import cancel_post
 from publishing.models import Post
 from publishing.states import PostStage
+from readiness.filling import still_said
 from tenants.models import SocialAccount
 
 ABOUT = "incidents.statement_version"
 Deliveries = Sequence[tuple[UUID, str]]
+Facts = Mapping[str, dict[str, str]]  # {slot: {"fact": id, "value": what the words say}}
 WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
 NEVER_OUT = WAITING | {PostStage.CANCELLED}
 
@@ -46,20 +48,28 @@ def draft_statement(
     language: str,
     deliveries: Deliveries,
     claims: Sequence[str] = (),
+    message_id: UUID | None = None,
+    facts: Facts | None = None,
     by: Actor,
     at: datetime,
 ) -> Statement:
     """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it.
 
-    `claims` are words of the plan for what it says (an apology, a recall): they choose who must agree.
+    `message_id` and `facts` say which message of the library the words were made of, and what filled its slots
+    (see `incidents.actions.filling`). `claims` are words of the plan for what it says (an apology, a recall): they choose who must agree.
     """
     incident = lock_open(incident_id)
     payload = payload_for(incident.brand_id, language, deliveries)
     statement = Statement(
-        brand_id=incident.brand_id, incident=incident, title=title, claims=sorted(set(claims)), created_at=at
+        brand_id=incident.brand_id,
+        incident=incident,
+        title=title,
+        claims=sorted(set(claims)),
+        message_id=message_id,
+        created_at=at,
     )
     statement.save(force_insert=True)
-    version = write_version(statement, payload, by=by, at=at)
+    version = write_version(statement, payload, facts or {}, by=by, at=at)
     record("statement.drafted", on=statement, by=by, at=at, title=title, version=1, digest=version.digest)
     return statement
 
@@ -81,13 +91,16 @@ def payload_for(brand_id: UUID, language: str, deliveries: Deliveries) -> dict[s
     return deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
 
 
-def write_version(statement: Statement, payload: dict[str, Any], *, by: Actor, at: datetime) -> StatementVersion:
+def write_version(
+    statement: Statement, payload: dict[str, Any], facts: Facts, *, by: Actor, at: datetime
+) -> StatementVersion:
     version = StatementVersion(
         brand_id=statement.brand_id,
         statement=statement,
         number=statement.current_version,
         payload=payload,
         digest=digest_of(payload),
+        facts=dict(facts),
         author_seat_id=by.seat_id,
         written_at=at,
     )
@@ -113,12 +126,13 @@ def revise_statement(
     language: str,
     deliveries: Deliveries,
     claims: Sequence[str] | None = None,
+    facts: Facts | None = None,
     by: Actor,
     at: datetime,
 ) -> Statement:
     """Change the words: a new version, which nobody has agreed to yet. The approval of the old words is void.
 
-    Where only the title changes, the words and their approval stay; other claims may ask other people.
+    `facts` fill its slots now; None keeps those that the words still say. Where only the title changes, the words and their approval stay; other claims may ask other people.
     """
     _, statement, old = locked_statement(statement_id)
     revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)
@@ -126,11 +140,14 @@ def revise_statement(
     statement.title = title
     claimed = statement.claims if claims is None else sorted(set(claims))
     newest = old
-    if digest_of(payload) != old.digest or claimed != statement.claims:
+    refilled = facts is not None and facts != old.facts
+    if digest_of(payload) != old.digest or claimed != statement.claims or refilled:
         statement.claims = claimed
         statement.stage = revised
         statement.current_version += 1
-        newest = write_version(statement, payload, by=by, at=at)
+        texts = [delivery["text"] for delivery in payload["deliveries"]]
+        resting = still_said(old.facts, texts) if facts is None else facts
+        newest = write_version(statement, payload, resting, by=by, at=at)
         approval = live_approval(old)
         if approval is not None:
             void_approval(approval_id=approval.pk, reason="The text was changed.", by=by, at=at)

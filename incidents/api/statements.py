@@ -13,7 +13,9 @@ from rest_framework.response import Response
 
 from core.http.shapes import Shape
 from incidents.actions import (
+    draft_from_message,
     draft_statement,
+    refill_statement,
     release_statement,
     revise_statement,
     submit_statement,
@@ -25,6 +27,7 @@ from incidents.queries import newest_version
 from incidents.states import StatementKind, StatementStage
 from permissions.needs import Need
 from permissions.viewset import ReadViews
+from readiness.models import Message
 
 LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
@@ -45,15 +48,23 @@ class StatementText(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class RestingFact(serializers.Serializer[Any]):
+    fact = serializers.UUIDField()
+    value = serializers.CharField(help_text="What the words say.")
+
+
 class StatementVersionView(serializers.ModelSerializer[StatementVersion]):
     """The exact words of one version; `digest` binds them to `approval`."""
 
     language = serializers.CharField(source="payload.language", read_only=True)
     deliveries = StatementText(source="payload.deliveries", many=True, read_only=True)
+    facts = serializers.DictField(
+        child=RestingFact(), read_only=True, help_text="What fills its slots, by their names: too old, and it waits."
+    )
 
     class Meta:
         model = StatementVersion
-        fields = ["number", "language", "deliveries", "digest", "approval", "author_seat_id", "written_at"]
+        fields = ["number", "language", "deliveries", "facts", "digest", "approval", "author_seat_id", "written_at"]
 
 
 class StatementPostView(serializers.ModelSerializer[Delivery]):
@@ -96,15 +107,27 @@ class StatementTextShape(Shape):
 
 class StatementShape(Shape):
     incident = serializers.UUIDField()
-    title = serializers.CharField(max_length=200)
-    language = serializers.RegexField(LANGUAGE_TAG, max_length=12, default="en")
-    deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100)
+    title = serializers.CharField(max_length=200, required=False, help_text="The message's, when absent.")
+    language = serializers.RegexField(LANGUAGE_TAG, max_length=12, required=False, help_text="`en`, when absent.")
+    deliveries = serializers.ListField(child=StatementTextShape(), min_length=1, max_length=100, required=False)
+    message = serializers.UUIDField(
+        required=False,
+        help_text="A message of the library, in place of `deliveries` and `language`: its slots are filled.",
+    )
     claims = serializers.ListField(
         child=serializers.CharField(max_length=80),
         max_length=20,
         default=list,
         help_text="What it says, in words of the plan, as in `apology`: they choose who must agree.",
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "message" in attrs:
+            if strange := sorted({"deliveries", "language"} & attrs.keys()):
+                raise serializers.ValidationError({strange[0]: "The message says it."}, code="invalid")
+        elif missing := sorted({"title", "deliveries"} - attrs.keys()):
+            raise serializers.ValidationError({missing[0]: "Say it, or name a message."}, code="required")
+        return attrs
 
 
 class StatementRevision(Shape):
@@ -132,6 +155,7 @@ class Statements(ReadViews):
         "retrieve": Need.STATEMENTS_READ,
         "create": Need.STATEMENTS_DRAFT,
         "partial_update": Need.STATEMENTS_DRAFT,
+        "refill": Need.STATEMENTS_DRAFT,
         "submit": Need.STATEMENTS_DRAFT,
         "withdraw": Need.STATEMENTS_DRAFT,
         "release": Need.STATEMENTS_RELEASE,
@@ -153,7 +177,13 @@ class Statements(ReadViews):
             Incident.objects.all(), wanted.pop("incident"), field="incident", sees=Need.INCIDENTS_READ
         )
         self.require(Need.STATEMENTS_DRAFT, incident)
+        if "message" in wanted:
+            messages = Message.objects.filter(brand_id=incident.brand_id)
+            message = self.named(messages, wanted.pop("message"), field="message", sees=Need.MESSAGES_READ)
+            made = draft_from_message(incident_id=incident.pk, message_id=message.pk, **wanted, **self.told)
+            return self.show_created(made)
         wanted["deliveries"] = _pairs(wanted["deliveries"])
+        wanted.setdefault("language", "en")
         return self.show_created(draft_statement(incident_id=incident.pk, **wanted, **self.told))
 
     @extend_schema(request=StatementRevision, responses=StatementView)
@@ -169,6 +199,13 @@ class Statements(ReadViews):
         }
         wanted["deliveries"] = _pairs(wanted["deliveries"])
         return self.show(revise_statement(statement_id=statement.pk, **wanted, **self.told))
+
+    @extend_schema(request=EmptyBody, responses=StatementView)
+    @action(detail=True, methods=["post"])
+    def refill(self, _request: Request, **_: Any) -> Response:
+        """Fill the slots of its library message again, with what is known now: other words need another round."""
+        statement = self.subject(seen=True)
+        return self.show(refill_statement(statement_id=statement.pk, **self.read(EmptyBody), **self.told))
 
     @extend_schema(request=EmptyBody, responses=StatementView)
     @action(detail=True, methods=["post"])

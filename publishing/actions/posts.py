@@ -22,6 +22,8 @@ from permissions.revocation import Handed, Kept, counted, handing_over, line
 from publishing.models import Attempt, Post
 from publishing.queries import LATEST, digest_of_delivery, need_of, pauses_over
 from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, Lane, PostStage
+from readiness.filling import still_said
+from readiness.queries.facts import why_untrue
 from tenants.models import Brand, SocialAccount
 
 MOST_IMPORTED = 5_000
@@ -75,13 +77,15 @@ def schedule_post(
     approval_id: UUID | None,
     digest: str | None,
     incident_id: UUID | None,
+    facts: Mapping[str, dict[str, str]] | None = None,
     by: Actor,
     at: datetime,
 ) -> Post:
     """Set a text to go out on an account at an instant, and the timer that does it.
 
     `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
-    both. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers.
+    both. `facts` are those of the library that the text rests on (`readiness.filling.Filled.said`): once one of them is
+    too old or says something else, it is held. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers.
     """
     account: SocialAccount = SocialAccount.objects.found(account_id)
     author = _answerable(by)
@@ -101,6 +105,7 @@ def schedule_post(
         lane=Lane(lane),
         scheduled_at=scheduled_at,
         digest=digest,
+        facts=dict(facts or {}),
         approval_id=approval_id,
         incident_id=incident_id,
         author_seat_id=author,
@@ -169,11 +174,16 @@ def import_posts(*, items: Sequence[NewPost], by: Actor, at: datetime) -> Import
 
 @transaction.atomic
 def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
-    """Let a held post go out now. Whoever releases it answers for it; raises Paused while a pause stands over it."""
+    """Let a held post go out now. Whoever releases it answers for it.
+
+    Raises Paused while a pause stands over it, StaleFact or FactChanged while what it says is not known to be true.
+    """
     post: Post = Post.objects.locked(post_id)
     stage = POST_LIFECYCLE.step("release", from_=post.stage)
     if pauses := pauses_over(post):
         raise Paused(pauses=[{"id": p.pk, "scope": p.scope, "kind": p.kind, "reason": p.reason} for p in pauses])
+    if untrue := why_untrue(post.facts, at=at):
+        raise untrue
     _set_again(post, stage, scheduled_at=at, by=by)
     record("post.released", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=at)
     return post
@@ -200,7 +210,7 @@ def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by:
     stage = POST_LIFECYCLE.step("rewrite", from_=post.stage)
     when = scheduled_at or post.scheduled_at
     _raise_wrong(_wrong(text, when, at=at))
-    post.text = text
+    post.text, post.facts = text, still_said(post.facts, [text])
     if post.approval_id is None:
         post.digest = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=text)
     _set_again(post, stage, scheduled_at=when, by=by)
@@ -324,7 +334,7 @@ def _set_again(post: Post, stage: str, *, scheduled_at: datetime, by: Actor) -> 
     post.version += 1
     post.save(
         update_fields=[
-            "text", "digest", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason", "trouble",
+            "text", "digest", "facts", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason", "trouble",
             "version",
         ]
     )  # fmt: skip

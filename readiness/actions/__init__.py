@@ -9,7 +9,7 @@ from readiness.actions.acknowledgements import (
     tend_campaigns,
 )
 from readiness.actions.facts import add_fact, confirm_fact, remind_of_fact, remove_fact, revise_fact
-from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, submit_message
+from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, remind_of_message, submit_message
 from readiness.actions.plans import (
     ABOUT_DRAFT,
     change_plan,
@@ -48,6 +48,7 @@ __all__ = [
     "publish_policy",
     "publish_template",
     "remind_of_fact",
+    "remind_of_message",
     "remind_people",
     "remove_fact",
     "retire_policy",

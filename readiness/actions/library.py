@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 
+from alerting.actions import queue_letter
 from approvals.actions import request_approval, void_approval
 from approvals.models import Approval
 from approvals.payload import deliveries_payload, digest_of, media_payload
@@ -18,14 +19,20 @@ from approvals.states import ApprovalStage
 from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
+from core.wall import standing_agency
+from jobs.actions import cancel, later, move
 from ledger.actions import record
 from readiness.actions.plans import nothing_there
 from readiness.models import Message
-from readiness.queries import plan_in_force
+from readiness.queries import plan_in_force, preapproved
 from tenants.models import SocialAccount
 
 ABOUT_MESSAGE = "readiness.message"
 LONGEST_PREAPPROVAL = timedelta(days=366)
+REMIND_ENDING: Final = "readiness.remind_of_message"
+ENDING_LETTER: Final = "readiness.message_ending"
+# How long before the end of a pre-approval its author is written to, the first time and the last.
+NOTICES: Final = (timedelta(days=14), timedelta(days=2))
 
 
 class NoApprovalProcess(Refusal):
@@ -150,6 +157,7 @@ def submit_message(
     )
     message.approval_id = approval.pk
     message.save(update_fields=["expires_at", "approved_at", "approval", "version"])
+    cancel(REMIND_ENDING, key=str(message.pk), at=at)
     return message
 
 
@@ -164,5 +172,31 @@ def approve_message(*, message_id: UUID, approval_id: UUID, by: Actor, at: datet
     message.approved_at = approval.granted_at
     message.version += 1
     message.save(update_fields=["approved_at", "version"])
+    _set_notice(message, at=at)
     record("message.approved", on=message, by=by, at=at, digest=message.digest, expires_at=message.expires_at)
     return message
+
+
+@transaction.atomic
+def remind_of_message(*, message_id: UUID, by: Actor, at: datetime) -> Message | None:
+    """Write to the author that a pre-approval ends soon; None when it was used, is over, or was asked for again."""
+    message: Message | None = Message.objects.filter(pk=message_id).select_for_update(of=("self",), no_key=True).first()
+    if message is None or message.expires_at is None or not preapproved(message, at):
+        return None
+    queue_letter(kind=ENDING_LETTER, thing_id=message.pk, at=at)
+    _set_notice(message, at=at, again=True)
+    record("message.ends_soon", on=message, by=by, at=at, digest=message.digest, expires_at=message.expires_at)
+    return message
+
+
+def _set_notice(message: Message, *, at: datetime, again: bool = False) -> None:
+    """Set the timer of the next notice before the end. One that is short from the start is told of at once."""
+    assert message.expires_at is not None  # noqa: S101 - whoever asks for an approval says until when
+    ahead = [message.expires_at - notice for notice in NOTICES if message.expires_at - notice > at]
+    if not again and len(ahead) < len(NOTICES):
+        ahead.append(at)
+    if not ahead:
+        return
+    key, due = str(message.pk), min(ahead)
+    if not move(REMIND_ENDING, key=key, at=due):
+        later(REMIND_ENDING, key=key, agency_id=standing_agency(), at=due, args={"message_id": key})

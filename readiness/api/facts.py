@@ -18,8 +18,8 @@ from permissions.schema import SEEN
 from permissions.viewset import ReadViews
 from readiness.actions import add_fact, confirm_fact, remove_fact, revise_fact
 from readiness.actions.facts import LONGEST_FACT, LONGEST_LIFE
-from readiness.models import Fact
-from readiness.queries.facts import incidents, too_old
+from readiness.models import Fact, FactRevision
+from readiness.queries.facts import by_age, incidents
 from readiness.states import FactType
 from tenants.models import Brand
 
@@ -63,12 +63,20 @@ class FactView(serializers.ModelSerializer[Fact]):
         model = Fact
         fields = [
             "id", "brand", "incident", "name", "type", "value", "owner", "said_at", "good_for_minutes", "stale_since",
-            "stale", "version",
+            "stale", "removed_at", "version",
         ]  # fmt: skip
 
     @extend_schema_field(serializers.BooleanField(help_text="Whether it is too old to be said: it blocks a release."))
     def get_stale(self, fact: Fact) -> bool:
         return bool(fact.stale_since <= self.context["view"].now)
+
+
+class FactRevisionView(serializers.ModelSerializer[FactRevision]):
+    """What it said from `at` on, and who said so; `deed` is what they did with it."""
+
+    class Meta:
+        model = FactRevision
+        fields = ["number", "deed", "type", "value", "good_for_minutes", "owner", "author_seat_id", "at"]
 
 
 class FactsWanted(Shape):
@@ -77,6 +85,7 @@ class FactsWanted(Shape):
     owner = serializers.UUIDField(required=False)
     name = serializers.CharField(max_length=40, required=False)
     stale = Flag(required=False)
+    removed = Flag(required=False, help_text="Those that were taken away instead of those that stand.")
 
 
 class Facts(ReadViews):
@@ -90,6 +99,7 @@ class Facts(ReadViews):
         "partial_update": Need.MESSAGES_WRITE,
         "confirm": Need.MESSAGES_WRITE,
         "destroy": Need.MESSAGES_WRITE,
+        "history": Need.MESSAGES_READ,
     }
     serializer_class = FactView
     asks = FactsWanted
@@ -100,11 +110,11 @@ class Facts(ReadViews):
     @extend_schema(parameters=[FactsWanted], responses=FactView(many=True))
     def list(self, _request: Request, **_: Any) -> Response:
         wanted = self.asked(FactsWanted)
-        rows, stale = self.get_queryset(), wanted.pop("stale", None)
+        rows = self.get_queryset().filter(removed_at__isnull=not wanted.pop("removed", False))
         if "incident" in wanted:
             wanted["incident_id"] = wanted.pop("incident")
-        if stale is not None:
-            rows = too_old(rows, at=self.now, stale=stale)
+        if (stale := wanted.pop("stale", None)) is not None:
+            rows = by_age(rows, at=self.now, stale=stale)
         return self.show_page(rows.filter(**wanted))
 
     @extend_schema(parameters=[SEEN_IF_THERE], request=FactShape, responses={200: FactView, 201: FactView})
@@ -116,7 +126,9 @@ class Facts(ReadViews):
         self.require(Need.MESSAGES_WRITE, Fact(brand_id=brand.pk, incident_id=incident_id))
         said = {name: wanted[name] for name in ("type", "value", "good_for_minutes")}
         ground = {"brand_id": brand.pk, "incident_id": incident_id, "name": wanted["name"]}
-        known = self.get_queryset().filter(**ground).select_for_update(of=("self",), no_key=True).first()
+        known = (
+            self.get_queryset().filter(**ground, removed_at=None).select_for_update(of=("self",), no_key=True).first()
+        )
         if known is not None:
             require_match(request, etag_of(known))
             owner = self._owner(wanted)
@@ -149,8 +161,16 @@ class Facts(ReadViews):
         fact: Fact = self.subject(seen=True)
         return self.show(confirm_fact(fact_id=fact.pk, **self.told))
 
+    @extend_schema(responses=FactRevisionView(many=True))
+    @action(detail=True, methods=["get"])
+    def history(self, _request: Request, **_: Any) -> Response:
+        """Everything that it ever said, newest first, also once it was taken away."""
+        fact: Fact = self.subject()
+        return self.show_page(FactRevision.objects.filter(fact=fact), FactRevisionView)
+
     @extend_schema(parameters=[SEEN], responses={204: None})
     def destroy(self, _request: Request, **_: Any) -> Response:
+        """Take it away: what rests on it waits. Its history stays."""
         remove_fact(fact_id=self.subject(seen=True).pk, **self.told)
         return Response(status=codes.HTTP_204_NO_CONTENT)
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from approvals.process import LARGEST_QUORUM, MOST_STAGES
 from approvals.slots import LONGEST_VALUE
-from core.http.shapes import Shape
+from core.http.shapes import Flag, Shape
 from core.refusals import Invalid
 from permissions.gate import visible
 from permissions.needs import Need
@@ -25,6 +25,7 @@ from readiness.models import Fact, Message
 from readiness.plan_body import CRISIS_KIND
 from readiness.queries import preapproved
 from readiness.queries.facts import facts_about, incidents, values_of
+from readiness.queries.library import fitting, standing_ready
 from readiness.states import FactType, MessageKind
 from tenants.models import Brand
 
@@ -120,7 +121,7 @@ class Trial(Shape):
 
 
 class MissingSlotView(serializers.Serializer[Any]):
-    name = serializers.CharField()
+    slot = serializers.CharField()
     type = serializers.ChoiceField(choices=FactType.choices)
     longest = serializers.IntegerField()
 
@@ -131,11 +132,12 @@ class UnfitSlotView(MissingSlotView):
 
 
 class StaleSlotView(serializers.Serializer[Any]):
-    name = serializers.CharField()
+    slot = serializers.CharField()
     fact = serializers.UUIDField()
     owner = serializers.UUIDField(allow_null=True)
     said_at = serializers.DateTimeField()
     stale_since = serializers.DateTimeField()
+    age_minutes = serializers.IntegerField()
 
 
 class PreviewView(serializers.Serializer[Any]):
@@ -151,6 +153,12 @@ class MessagesWanted(Shape):
     kind = serializers.ChoiceField(choices=MessageKind.choices, required=False)
     crisis_kind = serializers.CharField(max_length=40, required=False)
     language = serializers.CharField(max_length=12, required=False)
+    severity = serializers.ChoiceField(
+        choices=["1", "2", "3", "4"], required=False, help_text="Those meant for crises of it, and those for any."
+    )
+    network = serializers.CharField(max_length=40, required=False, help_text="With a text for an account on it.")
+    account = serializers.UUIDField(required=False, help_text="With a text for it.")
+    ready = Flag(required=False, help_text="Approved beforehand, not expired and not used; or not so.")
 
 
 class Messages(ReadViews):
@@ -171,7 +179,17 @@ class Messages(ReadViews):
 
     @extend_schema(parameters=[MessagesWanted], responses=MessageLine(many=True))
     def list(self, _request: Request, **_: Any) -> Response:
-        return self.show_page(self.get_queryset().filter(**self.asked(MessagesWanted)), MessageLine)
+        """Newest first. `preapproved` of one message tells whether those who agreed are still here, too."""
+        wanted = self.asked(MessagesWanted)
+        rows = fitting(
+            self.get_queryset(),
+            severity=int(wanted.pop("severity", 0)) or None,
+            network=wanted.pop("network", None),
+            account_id=wanted.pop("account", None),
+        )
+        if (ready := wanted.pop("ready", None)) is not None:
+            rows = standing_ready(rows, at=self.now, ready=ready)
+        return self.show_page(rows.filter(**wanted), MessageLine)
 
     @extend_schema(request=MessageShape, responses={201: MessageView})
     def create(self, _request: Request, **_: Any) -> Response:

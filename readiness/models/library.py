@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from approvals.models import Approval
 from core.wall import TenantKey, TenantRow
-from readiness.states import FactType, MessageKind
+from readiness.states import FactDeed, FactType, MessageKind
 from tenants.models import Brand, Seat
 
 
@@ -71,12 +71,16 @@ class Fact(TenantRow):
     owner = TenantKey(Seat, null=True)  # who keeps it true
     said_at = models.DateTimeField()
     good_for_minutes = models.PositiveIntegerField()
+    removed_at = models.DateTimeField(null=True)  # nobody says it any more; what rested on it waits
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["brand", "incident_id", "name"], nulls_distinct=False, name="a_fact_has_a_name_once"
+                fields=["brand", "incident_id", "name"],
+                condition=Q(removed_at=None),
+                nulls_distinct=False,
+                name="a_fact_has_a_name_once",
             ),
         ]
         indexes = [models.Index(fields=["agency", "owner"], name="goodbye_asks_for_facts")]
@@ -85,6 +89,31 @@ class Fact(TenantRow):
     def stale_since(self) -> datetime:
         """From when on it is too old to be said; it may lie ahead."""
         return self.said_at + timedelta(minutes=self.good_for_minutes)
+
+
+class FactRevision(TenantRow):
+    """What a fact said from an instant on, or that somebody said then that it is still true. Never changed."""
+
+    brand_path = "fact__brand_id"
+    incident_path = "fact__incident_id"
+
+    fact = TenantKey(Fact)
+    number = models.PositiveIntegerField()  # the version of the fact that it made
+    deed = models.CharField(max_length=9, choices=FactDeed.choices)
+    type = models.CharField(max_length=6, choices=FactType.choices)
+    value = models.CharField(max_length=200)
+    good_for_minutes = models.PositiveIntegerField()
+    owner = TenantKey(Seat, null=True)
+    author_seat_id = models.UUIDField(null=True)  # None: a rule
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["fact", "number"], name="a_fact_numbers_its_revisions_once"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="what_was_said_was_said", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
 
 
 class Image(TenantRow):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,10 @@ from uuid import UUID
 from django.apps import apps
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
 
+from core.refusals import Refusal
 from permissions.gate import Caller, allowed
 from permissions.needs import Need
-from readiness.filling import Filled, fill
+from readiness.filling import FactChanged, Filled, StaleFact, fill, too_old
 from readiness.filling import Value as FactValue
 from readiness.models import Fact, Message
 
@@ -33,8 +34,8 @@ def may_keep(caller: Caller, fact: Fact) -> bool:
     return allowed(caller, Need.BRANDS_READ if fact.incident_id is None else Need.INCIDENTS_READ, fact)
 
 
-def too_old(rows: QuerySet[Fact], *, at: datetime, stale: bool = True) -> QuerySet[Fact]:
-    """Those of the facts that are stale at that instant, or, with `stale=False`, those that still hold."""
+def by_age(rows: QuerySet[Fact], *, at: datetime, stale: bool) -> QuerySet[Fact]:
+    """Those of the facts that are stale at that instant, or those that still hold."""
     known = rows.alias(old_from=STALE_SINCE)
     return known.filter(old_from__lte=at) if stale else known.filter(old_from__gt=at)
 
@@ -45,14 +46,18 @@ def facts_about(*, brand_id: UUID, incident_id: UUID | None, among: QuerySet[Fac
     `among` narrows them to what somebody may see.
     """
     ground = Q(incident_id=None) if incident_id is None else Q(incident_id=None) | Q(incident_id=incident_id)
-    rows = (Fact.objects.all() if among is None else among).filter(ground, brand_id=brand_id)
+    rows = (Fact.objects.all() if among is None else among).filter(ground, brand_id=brand_id, removed_at=None)
     # The brand's come first, so that the incident's own stand over them.
     return {fact.name: fact for fact in sorted(rows, key=lambda fact: fact.incident_id is not None)}
 
 
 def values_of(facts: Iterable[Fact]) -> dict[str, FactValue]:
     """Facts as what fills a slot, by their names."""
-    return {fact.name: FactValue(fact.value, fact.pk, fact.owner_id, fact.said_at, fact.stale_since) for fact in facts}
+    return {fact.name: _value_of(fact) for fact in facts}
+
+
+def _value_of(fact: Fact) -> FactValue:
+    return FactValue(fact.value, fact.pk, fact.owner_id, fact.said_at, fact.stale_since)
 
 
 def fill_message(message: Message, *, incident_id: UUID | None, at: datetime) -> Filled:
@@ -65,3 +70,28 @@ def fill_message(message: Message, *, incident_id: UUID | None, at: datetime) ->
         return Filled(tuple(texts))
     facts = facts_about(brand_id=message.brand_id, incident_id=incident_id)
     return fill(texts, message.slots, values_of(facts.values()), at=at)
+
+
+def why_untrue(said: Mapping[str, Mapping[str, str]], *, at: datetime) -> Refusal | None:
+    """Why words that rest on facts must not go out: a fact says something else by now, is gone, or is too old.
+
+    `said` is {slot: {"fact": id, "value": what the words say}}, as `Filled.said`. The facts are held until the
+    transaction ends, so that none changes between this answer and what is done with it. One query; none for nothing.
+    """
+    if not said:
+        return None
+    named = Fact.objects.filter(pk__in={one["fact"] for one in said.values()})
+    there = {str(fact.pk): fact for fact in named.select_for_update(of=("self",), no_key=True).order_by("pk")}
+    changed: list[dict[str, Any]] = []
+    stale: list[dict[str, Any]] = []
+    for slot, one in sorted(said.items()):
+        fact = there.get(one["fact"])
+        gone = fact is None or fact.removed_at is not None
+        if fact is None or gone or fact.value != one["value"]:
+            owner = None if fact is None else fact.owner_id
+            changed.append({"slot": slot, "fact": one["fact"], "owner": owner, "removed": gone})
+        else:
+            stale += too_old(slot, _value_of(fact), at=at)
+    if changed:
+        return FactChanged(slots=changed)
+    return StaleFact(slots=stale) if stale else None
