@@ -56,7 +56,8 @@ def draft_statement(
     """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it.
 
     `message_id` and `facts` say which message of the library the words were made of, and what filled its slots
-    (see `incidents.actions.filling`). `claims` are words of the plan for what it says (an apology, a recall): they choose who must agree.
+    (see `incidents.actions.filling`). `claims` are words of the plan for what it says (an apology, a recall): they
+    choose who must agree.
     """
     incident = lock_open(incident_id)
     payload = payload_for(incident.brand_id, language, deliveries)
@@ -132,7 +133,8 @@ def revise_statement(
 ) -> Statement:
     """Change the words: a new version, which nobody has agreed to yet. The approval of the old words is void.
 
-    `facts` fill its slots now; None keeps those that the words still say. Where only the title changes, the words and their approval stay; other claims may ask other people.
+    `facts` fill its slots now; None keeps those that the words still say. Where only the title changes, the words and
+    their approval stay; other claims may ask other people.
     """
     _, statement, old = locked_statement(statement_id)
     revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)

@@ -85,7 +85,8 @@ def schedule_post(
 
     `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
     both. `facts` are those of the library that the text rests on (`readiness.filling.Filled.said`): once one of them is
-    too old or says something else, it is held. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers.
+    too old or says something else, it is held. Raises NotFound for an unknown account or approval, Invalid,
+    ApprovalNeeded, NobodyAnswers.
     """
     account: SocialAccount = SocialAccount.objects.found(account_id)
     author = _answerable(by)
@@ -334,8 +335,8 @@ def _set_again(post: Post, stage: str, *, scheduled_at: datetime, by: Actor) -> 
     post.version += 1
     post.save(
         update_fields=[
-            "text", "digest", "facts", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason", "trouble",
-            "version",
+            "text", "digest", "facts", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason",
+            "trouble", "version",
         ]
     )  # fmt: skip
     set_timer(post)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.alerting.conftest import mailbox  # noqa: F401 - a fixture
 from tests.cast import Answer, Person
 from tests.conftest import North
+from tests.incidents.conftest import assessed, crisis, plan  # noqa: F401 - fixtures
 from tests.incidents.stage import settle
 
 STAGES = [
