@@ -113,6 +113,7 @@ MIGRATION_LINTER_OPTIONS = {
         "0002_rotations_rules_and_silences",  # pages and messages are few
         "0004_parallel_steps_delegations_and_bypasses",  # stages get a longer name; the constraint is of a new column
         "0008_links_offers_and_merges",  # a longer word for clocks; incidents and their tasks are few
+        "0004_images_lie_in_the_store",  # nothing has ever written the columns that go
         "0003_rotas_have_rotations",  # turns move to rotations in the same step; the old process is stopped first
     ],
 }
@@ -325,6 +326,21 @@ HEARTBEAT_URL = os.environ.get("HEARTBEAT_URL", "")
 MOOD_SCORER = os.environ.get("MOOD_SCORER", "linear")
 # A folder with model.onnx and tokenizer.json: reads again, in the background, what the first tier is unsure of.
 MOOD_SECOND_TIER = os.environ.get("MOOD_SECOND_TIER", "")
+
+# -- files --------------------------------------------------------------------------------------------------
+# Where uploads lie: a folder that every web process and worker reaches, and that no web server gives out.
+FILES_ROOT = os.environ.get("FILES_ROOT", "" if PRODUCTION else str(BASE_DIR / "var" / "files"))
+if not FILES_ROOT:
+    raise ImproperlyConfigured("FILES_ROOT must be set in production.")
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": FILES_ROOT, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_MAX_BYTES = int(os.environ.get("FILE_MAX_BYTES", str(10 * 1024 * 1024)))
+IMAGE_MAX_BYTES = int(os.environ.get("IMAGE_MAX_BYTES", str(5 * 1024 * 1024)))
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

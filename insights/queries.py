@@ -12,6 +12,7 @@ from django.db.models import Min, Q, QuerySet
 
 from alerting.models import Page
 from approvals.models import Approval, Bypass, Decision
+from approvals.payload import languages_of
 from incidents.models import (
     Clock,
     Delivery,
@@ -294,12 +295,15 @@ def _statement(found: _Found, names: Mapping[UUID | None, str]) -> dict[str, Any
         "title": statement.title,
         "kind": statement.kind,
         "stage": statement.stage,
-        "language": payload["language"],
+        "language": ", ".join(languages_of(payload)),
         "digest": found.newest.digest,
         "version": found.newest.number,
         "released_at": statement.released_at,
         "published_at": statement.published_at,
-        "texts": [{"text": part["text"], **_carrier(carried.get(part["account"]))} for part in payload["deliveries"]],
+        "texts": [
+            {"text": part["text"], "media": part.get("media", []), **_carrier(carried.get(part["account"]))}
+            for part in payload["deliveries"]
+        ],
         "voices": [
             {
                 "stage": stages[decision.approval_id][decision.stage_index]["name"],

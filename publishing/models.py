@@ -133,6 +133,9 @@ class Post(TenantRow):
     brand = TenantKey("tenants.Brand")
     account = TenantKey("tenants.SocialAccount")
     text = models.TextField()
+    media = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField())
+    )  # [{"sha256", "type", "alt"}]
     lane = models.CharField(max_length=9, choices=Lane.choices, default=Lane.ROUTINE)
     scheduled_at = models.DateTimeField()
     stage = models.CharField(max_length=15, choices=PostStage.choices, default=PostStage.SCHEDULED)

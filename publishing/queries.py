@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from approvals.payload import deliveries_payload, digest_of
+from approvals.payload import deliveries_payload, digest_of, media_payload
 from approvals.queries import why_not
 from core.actor import Actor
 from permissions.gate import Caller, allowed
@@ -48,8 +49,11 @@ def in_flight(pause: Pause) -> list[InFlight]:
     return [InFlight(attempt.post_id, attempt.account_id, attempt.pk, attempt.started_at) for attempt in attempts]
 
 
-def digest_of_delivery(*, brand_id: UUID, account_id: UUID, text: str) -> str:
+def digest_of_delivery(*, brand_id: UUID, account_id: UUID, text: str, media: Sequence[Mapping[str, str]] = ()) -> str:
     """What binds a post that needs no approval: the digest of this one delivery, in no stated language."""
+    if media:
+        delivery = {"account": account_id, "language": "und", "text": text, "media": media}
+        return digest_of(media_payload(brand_id=brand_id, deliveries=[delivery]))
     return digest_of(deliveries_payload(brand_id=brand_id, language="und", deliveries=[(account_id, text)]))
 
 
@@ -73,9 +77,10 @@ def _why_unbound(post: Post, *, at: datetime) -> HeldReason | None:
     if post.approval is None:
         if post.lane == Lane.STATEMENT:
             return HeldReason.NOT_APPROVED
-        bound = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=post.text)
+        bound = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=post.text, media=post.media)
         return None if bound == post.digest else HeldReason.TEXT_CHANGED
-    word = why_not(post.approval, account_id=post.account_id, text=post.text, digest=post.digest, at=at)
+    delivery = {"account_id": post.account_id, "text": post.text, "media": post.media}
+    word = why_not(post.approval, **delivery, digest=post.digest, at=at)
     return None if word is None else HeldReason(word)
 
 

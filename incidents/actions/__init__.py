@@ -10,6 +10,7 @@ from incidents.actions.closing import (
     stand_down_incident,
     waive_review,
 )
+from incidents.actions.files import add_incident_file, remove_incident_file
 from incidents.actions.filling import draft_from_message, refill_statement
 from incidents.actions.links import link_thing, merge_incident, split_incident, unlink_thing
 from incidents.actions.offers import answer_duty_offer, lapse_duty_offer, offer_duty
@@ -39,6 +40,7 @@ from incidents.actions.work import (
 __all__ = [
     "activate_incident",
     "add_duty",
+    "add_incident_file",
     "add_task",
     "answer_duty_offer",
     "approve_statement",
@@ -65,6 +67,7 @@ __all__ = [
     "release_holding_statement",
     "release_postmortem",
     "release_statement",
+    "remove_incident_file",
     "reopen_incident",
     "resolve_incident",
     "revise_statement",

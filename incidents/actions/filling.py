@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from core.refusals import Invalid, Refusal
 from incidents.actions.statements import Facts, draft_statement, revise_statement
 from incidents.models import Incident, Statement
 from incidents.queries import newest_version
+from incidents.variants import Variant, variants_of
 from readiness.models import Message
 from readiness.queries.facts import fill_message
 
@@ -22,7 +24,7 @@ class NotOfTheLibrary(Refusal):
     title = "This statement was not made of a message of the library."
 
 
-def words_of_message(message: Message, *, incident_id: UUID, at: datetime) -> tuple[list[tuple[UUID, str]], Facts]:
+def words_of_message(message: Message, *, incident_id: UUID, at: datetime) -> tuple[list[Variant], Facts]:
     """The texts of a library message for each account, its slots filled with what is known, and the facts in them.
 
     Facts that are too old are filled in: they keep the words from going out, not from being worked on. Raises
@@ -31,8 +33,8 @@ def words_of_message(message: Message, *, incident_id: UUID, at: datetime) -> tu
     filled = fill_message(message, incident_id=incident_id, at=at)
     if filled.unsayable is not None:
         raise filled.unsayable
-    accounts = [UUID(delivery["account"]) for delivery in message.deliveries]
-    return list(zip(accounts, filled.texts, strict=True)), filled.said
+    words = zip(message.deliveries, filled.texts, strict=True)
+    return [Variant(UUID(delivery["account"]), text) for delivery, text in words], filled.said
 
 
 @transaction.atomic
@@ -72,19 +74,20 @@ def draft_from_message(
 def refill_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Statement:
     """Fill the slots again with what is known now: a new version, unless it says the same of the same facts.
 
-    What people changed in the words by hand is gone with it. Raises NotOfTheLibrary, and what revising and
-    `words_of_message` refuse.
+    What people changed in the words by hand is gone with it; the pictures stay. Raises NotOfTheLibrary, and what
+    revising and `words_of_message` refuse.
     """
     statement: Statement = Statement.objects.locked(statement_id)
     if statement.message_id is None:
         raise NotOfTheLibrary
     message: Message = Message.objects.found(statement.message_id)
     words, facts = words_of_message(message, incident_id=statement.incident_id, at=at)
+    pictures = {one.account_id: one.media for one in variants_of(newest_version(statement).payload)}
     return revise_statement(
         statement_id=statement_id,
         title=statement.title,
-        language=newest_version(statement).payload["language"],
-        deliveries=words,
+        language=message.language,
+        deliveries=[replace(one, media=pictures.get(one.account_id, ())) for one in words],
         facts=facts,
         by=by,
         at=at,

@@ -118,7 +118,9 @@ def release_holding_statement(*, incident_id: UUID, message_id: UUID, by: Actor,
     spend_approval(approval_id=approval.pk, on=statement.pk, by=by, at=at)
     if untrue is not None:
         raise untrue
-    payload = payload_for(message.brand_id, message.language, words) if message.slots else approval.payload
+    payload = approval.payload
+    if message.slots:
+        payload = payload_for(message.brand_id, message.language, words, incident_id=incident.pk)
     version = write_version(statement, payload, facts, by=by, at=at)
     version.approval = approval
     version.save(update_fields=["approval"])
@@ -143,6 +145,7 @@ def _send(
             digest=approval.digest,
             incident_id=statement.incident_id,
             facts=still_said(version.facts, [delivery["text"]]),
+            media=delivery.get("media", ()),
             by=by,
             at=at,
         )

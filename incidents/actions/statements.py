@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,23 +11,24 @@ from django.db import transaction
 
 from approvals.actions import request_approval, void_approval
 from approvals.models import Approval
-from approvals.payload import deliveries_payload, digest_of
+from approvals.payload import deliveries_payload, digest_of, media_payload
+from connectors.network import not_taken
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import Invalid, Refusal
 from incidents.actions.work import lock_open
-from incidents.models import Delivery, Incident, Statement, StatementVersion
-from incidents.queries import approval_stages, authors_of
+from incidents.models import Delivery, Incident, Statement, StatementMedium, StatementVersion
+from incidents.queries import approval_stages, authors_of, pictures_at_hand
 from incidents.states import GRAVE, STATEMENT_LIFECYCLE, StatementStage
+from incidents.variants import Variants, variants_of
 from ledger.actions import record
 from publishing.actions import cancel_post
 from publishing.models import Post
 from publishing.states import PostStage
 from readiness.filling import still_said
-from tenants.models import SocialAccount
+from tenants.models import SocialAccount, StoredFile
 
 ABOUT = "incidents.statement_version"
-Deliveries = Sequence[tuple[UUID, str]]
 Facts = Mapping[str, dict[str, str]]  # {slot: {"fact": id, "value": what the words say}}
 WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
 NEVER_OUT = WAITING | {PostStage.CANCELLED}
@@ -46,21 +47,21 @@ def draft_statement(
     incident_id: UUID,
     title: str,
     language: str,
-    deliveries: Deliveries,
+    deliveries: Variants,
     claims: Sequence[str] = (),
     message_id: UUID | None = None,
     facts: Facts | None = None,
     by: Actor,
     at: datetime,
 ) -> Statement:
-    """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it.
+    """Begin a statement: `deliveries` has a variant for every account of the brand that is to say it.
 
     `message_id` and `facts` say which message of the library the words were made of, and what filled its slots
     (see `incidents.actions.filling`). `claims` are words of the plan for what it says (an apology, a recall): they
     choose who must agree.
     """
     incident = lock_open(incident_id)
-    payload = payload_for(incident.brand_id, language, deliveries)
+    payload = payload_for(incident.brand_id, language, deliveries, incident_id=incident.pk)
     statement = Statement(
         brand_id=incident.brand_id,
         incident=incident,
@@ -75,21 +76,58 @@ def draft_statement(
     return statement
 
 
-def payload_for(brand_id: UUID, language: str, deliveries: Deliveries) -> dict[str, Any]:
-    """Exactly what would be sent; raises Invalid (400) for accounts that are not the brand's."""
-    ours = set(
-        SocialAccount.objects.filter(brand_id=brand_id, pk__in=[account for account, _ in deliveries]).values_list(
-            "pk", flat=True
-        )
-    )
-    errors = [
-        {"field": f"deliveries.{place}.account", "code": "does_not_exist", "detail": "The brand has no such account."}
-        for place, (account, _) in enumerate(deliveries)
-        if account not in ours
-    ]
+def payload_for(
+    brand_id: UUID, language: str, deliveries: Variants, *, incident_id: UUID, kept: Collection[str] = ()
+) -> dict[str, Any]:
+    """Exactly what would be sent. `kept` are digests of pictures that an earlier version goes out with already.
+
+    Raises Invalid (400) with the path of what cannot be sent: an account that is not the brand's, a picture that is
+    neither in the brand's library nor among the incident's files, or has no words beside it, and what a network does
+    not take.
+    """
+    accounts = {
+        account.pk: account
+        for account in SocialAccount.objects.filter(brand_id=brand_id, pk__in=[one.account_id for one in deliveries])
+    }
+    wanted = {medium.sha256 for one in deliveries for medium in one.media}
+    kinds = pictures_at_hand(wanted, brand_id=brand_id, incident_id=incident_id, kept=kept)
+    errors: list[dict[str, str]] = []
+    for place, one in enumerate(deliveries):
+        path = f"deliveries.{place}."
+        if one.account_id not in accounts:
+            errors.append(_error(f"{path}account", "does_not_exist", "The brand has no such account."))
+            continue
+        for at, medium in enumerate(one.media):
+            if medium.sha256 not in kinds:
+                errors.append(_error(f"{path}media.{at}.sha256", "does_not_exist", "There is no such picture here."))
+        media = [{"type": kinds[one.sha256], "alt": one.alt} for one in one.media if one.sha256 in kinds]
+        errors += not_taken(accounts[one.account_id].network, length=len(one.text), media=media, path=path)
+        if media and not one.text.strip():
+            errors.append(_error(f"{path}text", "blank", "There is no text to send."))
     if errors:
-        raise Invalid("A statement goes to accounts of its brand.", errors=errors)
-    return deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
+        raise Invalid("The deliveries cannot be sent.", errors=errors)
+    languages = {one.language or language for one in deliveries} or {language}
+    if not wanted and len(languages) == 1:
+        plain = [(one.account_id, one.text) for one in deliveries]
+        return deliveries_payload(brand_id=brand_id, language=languages.pop(), deliveries=plain)
+    return media_payload(
+        brand_id=brand_id,
+        deliveries=[
+            {
+                "account": one.account_id,
+                "language": one.language or language,
+                "text": one.text,
+                "media": [
+                    {"sha256": medium.sha256, "type": kinds[medium.sha256], "alt": medium.alt} for medium in one.media
+                ],
+            }
+            for one in deliveries
+        ],
+    )
+
+
+def _error(field: str, code: str, detail: str) -> dict[str, str]:
+    return {"field": field, "code": code, "detail": detail}
 
 
 def write_version(
@@ -106,7 +144,20 @@ def write_version(
         written_at=at,
     )
     version.save(force_insert=True)
+    _keep_pictures(version)
     return version
+
+
+def _keep_pictures(version: StatementVersion) -> None:
+    """Their content stays as long as the version does, whatever becomes of the library and of the incident's files."""
+    wanted = {medium.sha256 for one in variants_of(version.payload) for medium in one.media}
+    if not wanted:
+        return
+    files = StoredFile.objects.filter(sha256__in=wanted).select_for_update(of=("self",), no_key=True).order_by("pk")
+    StatementMedium.objects.bulk_create(
+        StatementMedium(agency_id=version.agency_id, brand_id=version.brand_id, version=version, file=file)
+        for file in files
+    )
 
 
 def locked_statement(statement_id: UUID) -> tuple[Incident, Statement, StatementVersion]:
@@ -125,7 +176,7 @@ def revise_statement(
     statement_id: UUID,
     title: str,
     language: str,
-    deliveries: Deliveries,
+    deliveries: Variants,
     claims: Sequence[str] | None = None,
     facts: Facts | None = None,
     by: Actor,
@@ -138,7 +189,8 @@ def revise_statement(
     """
     _, statement, old = locked_statement(statement_id)
     revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)
-    payload = payload_for(statement.brand_id, language, deliveries)
+    said = {medium.sha256 for one in variants_of(old.payload) for medium in one.media}
+    payload = payload_for(statement.brand_id, language, deliveries, incident_id=statement.incident_id, kept=said)
     statement.title = title
     claimed = statement.claims if claims is None else sorted(set(claims))
     newest = old

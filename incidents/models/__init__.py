@@ -1,5 +1,6 @@
 """Tables of the crisis itself: the incident and its work, the statements, and what was learned."""
 
+from incidents.models.files import IncidentFile, StatementMedium
 from incidents.models.incident import Clock, Duty, DutyOffer, Incident, IncidentLink, Note, ReferenceCounter, Task
 from incidents.models.postmortem import PostMortem
 from incidents.models.statement import Delivery, Statement, StatementVersion
@@ -10,11 +11,13 @@ __all__ = [
     "Duty",
     "DutyOffer",
     "Incident",
+    "IncidentFile",
     "IncidentLink",
     "Note",
     "PostMortem",
     "ReferenceCounter",
     "Statement",
+    "StatementMedium",
     "StatementVersion",
     "Task",
 ]

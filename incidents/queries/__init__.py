@@ -12,12 +12,15 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from alerting.models import Page
 from alerting.queries import recipients
-from incidents.models import Delivery, Duty, Incident, Statement, StatementVersion
+from core.files.contents import PICTURES
+from incidents.models import Delivery, Duty, Incident, IncidentFile, Statement, StatementVersion
 from incidents.states import UNSENT_STAGES
 from ledger.models import Event
 from publishing.models import Pause, Post
 from publishing.states import PostStage
+from readiness.models import Image
 from readiness.plan_body import approval_stages_for
+from tenants.models import StoredFile
 
 # What is asked when the brand had no plan: the agency's crisis lead, then the client.
 DEFAULT_STAGES: list[dict[str, Any]] = [
@@ -131,3 +134,18 @@ def newest_version(statement: Statement) -> StatementVersion:
     """The words of the statement as they stand."""
     version: StatementVersion = StatementVersion.objects.get(statement=statement, number=statement.current_version)
     return version
+
+
+def pictures_at_hand(
+    digests: Collection[str], *, brand_id: UUID, incident_id: UUID, kept: Collection[str] = ()
+) -> dict[str, str]:
+    """The media types, by their digests, of the pictures that a statement may show: those of the brand's library and of
+    the incident's files, and those that it shows already (`kept`). One query; none for nothing.
+    """
+    if not digests:
+        return {}
+    library = Image.objects.filter(brand_id=brand_id, removed_at=None).values("file_id")
+    files = IncidentFile.objects.filter(incident_id=incident_id, removed_at=None).values("file_id")
+    here = Q(pk__in=library) | Q(pk__in=files) | Q(sha256__in=[one for one in digests if one in kept])
+    rows = StoredFile.objects.filter(here, sha256__in=digests, kind__in=PICTURES)
+    return dict(rows.values_list("sha256", "kind"))

@@ -96,10 +96,17 @@ class ReportEntry(_Part):
     note = _word()
 
 
+class ReportPicture(_Part):
+    sha256 = serializers.CharField()
+    type = serializers.CharField()
+    alt = serializers.CharField()
+
+
 class ReportText(_Part):
     account = _word()
     network = _word()
     text = serializers.CharField()
+    media = ReportPicture(many=True)
     stage = _word(help_text="Of the post that carries it.")
     url = _word()
     published_at = _instant()

@@ -78,6 +78,7 @@ def schedule_post(
     digest: str | None,
     incident_id: UUID | None,
     facts: Mapping[str, dict[str, str]] | None = None,
+    media: Sequence[Mapping[str, str]] = (),
     by: Actor,
     at: datetime,
 ) -> Post:
@@ -85,8 +86,9 @@ def schedule_post(
 
     `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
     both. `facts` are those of the library that the text rests on (`readiness.filling.Filled.said`): once one of them is
-    too old or says something else, it is held. Raises NotFound for an unknown account or approval, Invalid,
-    ApprovalNeeded, NobodyAnswers.
+    too old or says something else, it is held. `media` are the pictures that appear with it, of files that the agency
+    keeps: [{"sha256", "type", "alt"}]. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded,
+    NobodyAnswers.
     """
     account: SocialAccount = SocialAccount.objects.found(account_id)
     author = _answerable(by)
@@ -97,12 +99,13 @@ def schedule_post(
     elif lane == Lane.STATEMENT:
         raise ApprovalNeeded
     else:
-        digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text)
+        digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text, media=media)
     post = Post(
         id=uuid7(),
         brand_id=account.brand_id,
         account_id=account.pk,
         text=text,
+        media=[dict(one) for one in media],
         lane=Lane(lane),
         scheduled_at=scheduled_at,
         digest=digest,
@@ -213,7 +216,9 @@ def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by:
     _raise_wrong(_wrong(text, when, at=at))
     post.text, post.facts = text, still_said(post.facts, [text])
     if post.approval_id is None:
-        post.digest = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=text)
+        post.digest = digest_of_delivery(
+            brand_id=post.brand_id, account_id=post.account_id, text=text, media=post.media
+        )
     _set_again(post, stage, scheduled_at=when, by=by)
     record("post.rewritten", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=when)
     return post

@@ -9,6 +9,7 @@ from readiness.actions.acknowledgements import (
     tend_campaigns,
 )
 from readiness.actions.facts import add_fact, confirm_fact, remind_of_fact, remove_fact, revise_fact
+from readiness.actions.images import add_image, change_image, remove_image
 from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, remind_of_message, submit_message
 from readiness.actions.plans import (
     ABOUT_DRAFT,
@@ -32,10 +33,12 @@ __all__ = [
     "ABOUT_MESSAGE",
     "acknowledge_policy",
     "add_fact",
+    "add_image",
     "add_message",
     "approve_message",
     "ask_audience",
     "ask_newcomer",
+    "change_image",
     "change_plan",
     "confirm_fact",
     "create_plan",
@@ -51,6 +54,7 @@ __all__ = [
     "remind_of_message",
     "remind_people",
     "remove_fact",
+    "remove_image",
     "retire_policy",
     "review_plan",
     "revise_draft",

@@ -14,8 +14,9 @@ from approvals.actions import request_approval, void_approval
 from approvals.models import Approval
 from approvals.payload import deliveries_payload, digest_of, media_payload
 from approvals.process import Step
-from approvals.slots import slots_in
+from approvals.slots import longest_of, slots_in
 from approvals.states import ApprovalStage
+from connectors.network import not_taken
 from core.actor import Actor
 from core.ids import uuid7
 from core.refusals import Invalid, Refusal
@@ -68,13 +69,22 @@ def add_message(
     `kind` is holding or answer; `severity` is that of the crises it is meant for, None for any. A text may have slots,
     written `{so}`; `slots` says of each of them what may fill it: {name: {"type", "longest"}} (`approvals.slots`). The
     text never changes afterwards; a better one is a new message. Raises Invalid for accounts that are not the brand's,
-    a slot that is not declared or not used, and what the payload refuses.
+    a slot that is not declared or not used, a text that is longer than its network takes, and what the payload refuses.
     """
     payload = _payload(brand_id, language, deliveries, slots or {})
-    accounts = set(SocialAccount.objects.filter(brand_id=brand_id).values_list("pk", flat=True))
+    accounts = dict(SocialAccount.objects.filter(brand_id=brand_id).values_list("pk", "network"))
     foreign = [place for place, (account_id, _) in enumerate(deliveries) if account_id not in accounts]
     if foreign:
         raise nothing_there("The brand has no such account.", [f"deliveries.{place}.account" for place in foreign])
+    errors = [
+        error
+        for place, (account_id, text) in enumerate(deliveries)
+        for error in not_taken(
+            accounts[account_id], length=longest_of(text, payload.get("slots", {})), path=f"deliveries.{place}."
+        )
+    ]
+    if errors:
+        raise Invalid("A network does not take this text.", errors=errors)
     message = Message(
         id=uuid7(),
         brand_id=brand_id,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, facts, library, plans, policies
+from readiness.api import acknowledgements, facts, images, library, plans, policies
 
-routes = [*plans.routes, *library.routes, *facts.routes, *policies.routes, *acknowledgements.routes]
+routes = [*plans.routes, *library.routes, *facts.routes, *images.routes, *policies.routes, *acknowledgements.routes]

@@ -12,7 +12,7 @@ from django.db.models import Q
 from approvals.models import Approval
 from core.wall import TenantKey, TenantRow
 from readiness.states import FactDeed, FactType, MessageKind
-from tenants.models import Brand, Seat
+from tenants.models import Brand, Seat, StoredFile
 
 
 class Message(TenantRow):
@@ -117,19 +117,15 @@ class FactRevision(TenantRow):
 
 
 class Image(TenantRow):
-    """A picture of a brand's library. What the camera or the program wrote into the file is gone."""
+    """A picture of a brand's library, with what it shows in words. Its content is kept until nobody needs it."""
 
     brand_path = "brand_id"
 
     brand = TenantKey(Brand)
     name = models.CharField(max_length=120)
     alt = models.CharField(max_length=1000)  # what somebody who does not see it is told
-    content_type = models.CharField(max_length=20)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
-    size = models.PositiveIntegerField()  # bytes
+    file = TenantKey(StoredFile, null=True)  # None: it was removed
     sha256 = models.CharField(max_length=64)
-    path = models.CharField(max_length=200)  # in the store of files
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     author = TenantKey(Seat, null=True)
     created_at = models.DateTimeField()
@@ -141,4 +137,9 @@ class Image(TenantRow):
             models.UniqueConstraint(
                 fields=["brand", "sha256"], condition=Q(removed_at=None), name="a_brand_has_an_image_once"
             ),
+            models.CheckConstraint(
+                name="an_image_has_its_content_until_it_is_removed",
+                condition=Q(removed_at=None, file__isnull=False) | Q(removed_at__isnull=False, file=None),
+            ),
         ]
+        indexes = [models.Index(fields=["file"], name="forgetting_asks_for_images")]
