@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -49,7 +50,9 @@ def gif_of(comment: bytes) -> bytes:
     return picture_of("GIF", comment=comment)
 
 
+@cache
 def pdf_of() -> bytes:
+    """The same each time: the writer notes when it wrote."""
     out = io.BytesIO()
     Image.new("RGB", (10, 10), "blue").save(out, "PDF")
     return out.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import IO, Any
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -41,6 +43,20 @@ def content_at(path: str) -> bytes:
     with opened(path) as stream:
         content: bytes = stream.read()
     return content
+
+
+def lying_below(folder: str, *, before: datetime) -> Iterator[str]:
+    """The paths of all files below a folder that were written before an instant."""
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in files:
+        path = f"{folder}/{name}"
+        if default_storage.get_modified_time(path) < before:
+            yield path
+    for name in folders:
+        yield from lying_below(f"{folder}/{name}", before=before)
 
 
 def drop(path: str) -> None:

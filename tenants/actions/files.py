@@ -13,7 +13,7 @@ from django.db import transaction
 
 from core.files.contents import KINDS, PICTURES, UnknownKind, kind_of
 from core.files.pictures import made_anew
-from core.files.store import drop, put
+from core.files.store import drop, lying_below, put
 from core.http.parser import TooLarge
 from core.ids import uuid7
 from core.refusals import Invalid
@@ -75,13 +75,22 @@ def _kept(content: bytes, kind: str, width: int | None, height: int | None, *, a
 
 @transaction.atomic
 def forget_files(*, at: datetime) -> int:
-    """Forget contents to which nothing points any more, some of them; returns how many there were."""
+    """Forget contents to which nothing points any more, some of them, and what undone uploads have left.
+
+    Returns how many contents there were.
+    """
     before = at - UNUSED_FOR
     seen = unused_files(before=before).order_by("pk").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
     held = StoredFile.objects.filter(pk__in=list(seen)).select_for_update(of=("self",), skip_locked=True)
     # Asked again of those that are held: whoever stores one of these contents now waits for us, and stores it anew.
     gone = dict(unused_files(before=before).filter(pk__in=[file.pk for file in held]).values_list("pk", "path"))
     StoredFile.objects.filter(pk__in=gone).delete()
-    for path in gone.values():
+    for path in [*gone.values(), *_strays(before)]:
         transaction.on_commit(partial(drop, path))
     return len(gone)
+
+
+def _strays(before: datetime) -> list[str]:
+    """What an upload has left that was undone after its content was written: no row knows the place."""
+    lying = set(lying_below(str(standing_agency()), before=before))
+    return sorted(lying - set(StoredFile.objects.values_list("path", flat=True)))

@@ -20,6 +20,7 @@ EXEMPT = {
     "approvals.AskedStep.deputy_seat_ids": "whether a deputy is in office is asked when they decide",
     "approvals.Comment.author_seat": HISTORY,
     "approvals.DecisionLink.created_by_id": HISTORY,
+    "incidents.IncidentFile.author_seat_id": HISTORY,
     "incidents.IncidentLink.author_seat_id": HISTORY,
     "incidents.Note.author_seat_id": HISTORY,
     "incidents.PostMortem.waived_by_id": HISTORY,
