@@ -91,6 +91,7 @@ class Anything(BaseRenderer):
     """For routes that answer with a file: whatever media type the caller would take."""
 
     media_type = "*/*"
+    format = "file"
 
     def render(self, data: Any, *_: Any, **__: Any) -> Any:
         return data
