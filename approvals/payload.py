@@ -141,6 +141,12 @@ def covers(payload: Mapping[str, Any], account_id: UUID, text: str, media: Seque
     return False
 
 
+def languages_of(payload: Mapping[str, Any]) -> list[str]:
+    """The languages of a payload's deliveries, each once, in the order of their tags."""
+    own = {delivery.get("language") or payload.get("language") for delivery in payload.get("deliveries", [])}
+    return sorted(language for language in own if language)
+
+
 def parts_of(payload: Mapping[str, Any]) -> dict[str, str]:
     """The digest of each part of a payload: text, media, accounts, language; hex SHA-256 by the part's name.
 

@@ -57,6 +57,13 @@ def slots_in(template: str) -> list[str]:
     return SLOT.findall(template)
 
 
+def longest_of(template: str, slots: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many characters the template has at most when its slots are filled."""
+    pieces = SLOT.split(template)
+    filled = sum(int(slots[name]["longest"]) for name in pieces[1::2])
+    return filled + sum(len(literal) for literal in pieces[::2])
+
+
 def fills(template: str, slots: Mapping[str, Mapping[str, Any]], text: str) -> bool:
     """Whether the text is the template with every slot filled. Where that cannot be told in due time: no."""
     pieces = SLOT.split(template)  # literal, name, literal, name, …, literal

@@ -54,6 +54,9 @@ class SandboxPost(TenantRow):
     brand = TenantKey("tenants.Brand")
     account = TenantKey("tenants.SocialAccount")
     text = models.TextField()
+    media = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField())
+    )  # [{"sha256", "type", "alt"}]
     idempotency_key = models.CharField(max_length=120)
     external_id = models.CharField(max_length=120)
     url = models.CharField(max_length=500)

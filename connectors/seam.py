@@ -15,11 +15,32 @@ BAD_CREDENTIALS = "bad_credentials"  # the network's answer to credentials that 
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a network takes, as it declares it."""
+
+    longest_text: int  # characters
+    media: frozenset[str] = frozenset()  # the media types of pictures; none: it shows none
+    most_media: int = 0
+    longest_alt: int = 0  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMedium:
+    """A picture to appear with a text."""
+
+    content: bytes
+    sha256: str
+    kind: str  # its media type
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Exactly what is to appear, and the key under which the network tells a repeated call from a new one."""
 
     text: str
     idempotency_key: str
+    media: tuple[OutgoingMedium, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,10 @@ class OutcomeUnknown(Exception):
 
 class Network(Protocol):
     """One social network. No method retries; none is called inside a transaction; each keeps its deadline (seconds)."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it takes: asked when words are written, not when they are sent."""
 
     def publish(self, account: SocialAccount, outgoing: Outgoing, deadline_s: float) -> Receipt:
         """Put one post out, once; raises NeverSent or OutcomeUnknown."""

@@ -116,6 +116,8 @@ MIGRATION_LINTER_OPTIONS = {
         "0004_parallel_steps_delegations_and_bypasses",  # stages get a longer name; the constraint is of a new column
         "0008_links_offers_and_merges",  # a longer word for clocks; incidents and their tasks are few
         "0005_silences_count_their_pages",  # silences are few; the count that goes came with the same release
+        "0003_facts_have_a_history",  # nothing has ever written facts
+        "0004_images_lie_in_the_store",  # nothing has ever written the columns that go
         "0003_rotas_have_rotations",  # turns move to rotations in the same step; the old process is stopped first
     ],
 }
@@ -328,6 +330,21 @@ HEARTBEAT_URL = os.environ.get("HEARTBEAT_URL", "")
 MOOD_SCORER = os.environ.get("MOOD_SCORER", "linear")
 # A folder with model.onnx and tokenizer.json: reads again, in the background, what the first tier is unsure of.
 MOOD_SECOND_TIER = os.environ.get("MOOD_SECOND_TIER", "")
+
+# -- files --------------------------------------------------------------------------------------------------
+# Where uploads lie: a folder that every web process and worker reaches, and that no web server gives out.
+FILES_ROOT = os.environ.get("FILES_ROOT", "" if PRODUCTION else str(BASE_DIR / "var" / "files"))
+if not FILES_ROOT:
+    raise ImproperlyConfigured("FILES_ROOT must be set in production.")
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": FILES_ROOT, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_MAX_BYTES = int(os.environ.get("FILE_MAX_BYTES", str(10 * 1024 * 1024)))
+IMAGE_MAX_BYTES = int(os.environ.get("IMAGE_MAX_BYTES", str(5 * 1024 * 1024)))
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

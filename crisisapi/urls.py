@@ -14,6 +14,7 @@ from rest_framework.routers import Route, SimpleRouter
 from alerting.api.calendars import Calendar
 from alerting.api.inbound import GatewayStatus, LinkedAcknowledgement, TwilioSms, TwilioStatus, TwilioVoice
 from approvals.api.decisions import LinkedDecision
+from approvals.api.pictures import LinkedPicture
 from insights.pages import report_page
 from listening.api.inbound import InboundWebhook
 from readiness.api.confirmations import LinkedConfirmation
@@ -79,6 +80,7 @@ urlpatterns = [
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
     path("v1/invitations/accept", AcceptInvitation.as_view(), name="accept-invitation"),
     path("v1/decisions/<str:token>", LinkedDecision.as_view(), name="linked-decision"),
+    path("v1/decisions/<str:token>/media/<str:sha256>", LinkedPicture.as_view(), name="linked-picture"),
     path("v1/reports/<str:token>", report_page, name="report-page"),
     path("v1/acknowledge/<str:token>", LinkedAcknowledgement.as_view(), name="linked-acknowledgement"),
     path("v1/contacts/confirm/<str:token>", LinkedConfirmation.as_view(), name="linked-confirmation"),

@@ -239,6 +239,16 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "policy.acknowledgement_asked": facts(number=COUNT, people=COUNT),
     "policy.reminded": facts(number=COUNT, people=COUNT),
     "policy.acknowledged": facts(number=COUNT, version_id=ID, late=FLAG),
+    "message.ends_soon": facts(digest=DIGEST, expires_at=INSTANT),
+    "image.added": facts(kind=WORD, size=COUNT, sha256=DIGEST),
+    "image.changed": facts(fields=WORDS),
+    "image.removed": facts(sha256=DIGEST),
+    # What a fact says can be a person's name, and stays out of the trail.
+    "fact.set": facts(fact=WORD, type=WORD, owner_id=maybe(ID), stale_since=INSTANT),
+    "fact.confirmed": facts(fact=WORD, stale_since=INSTANT),
+    "fact.handed_over": facts(fact=WORD, owner_id=ID),
+    "fact.went_stale": facts(fact=WORD, stale_since=INSTANT),
+    "fact.removed": facts(fact=WORD),
     # publishing
     "post.scheduled": facts(account_id=ID, scheduled_at=INSTANT, lane=WORD),
     "posts.imported": facts(count=COUNT, import_id=ID),
@@ -286,6 +296,9 @@ CATALOGUE: dict[str, dict[str, Any]] = {
     "clock.started": facts(kind=WORD, due_at=INSTANT),
     "clock.met": facts(kind=WORD, seconds_left=NUMBER),
     "clock.breached": facts(kind=WORD),
+    # What a file is called can be about a person, and stays with the file.
+    "file.added": facts(kind=WORD, size=COUNT, sha256=DIGEST),
+    "file.removed": facts(sha256=DIGEST, reason=LINE),
     "statement.drafted": facts(title=WORD, version=COUNT, digest=DIGEST),
     "statement.revised": facts(version=COUNT, digest=DIGEST),
     "statement.submitted": facts(version=COUNT, digest=DIGEST, approval_id=ID),

@@ -133,12 +133,17 @@ class Post(TenantRow):
     brand = TenantKey("tenants.Brand")
     account = TenantKey("tenants.SocialAccount")
     text = models.TextField()
+    media = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField())
+    )  # [{"sha256", "type", "alt"}]
     lane = models.CharField(max_length=9, choices=Lane.choices, default=Lane.ROUTINE)
     scheduled_at = models.DateTimeField()
     stage = models.CharField(max_length=15, choices=PostStage.choices, default=PostStage.SCHEDULED)
     held_reason = models.CharField(max_length=20, choices=HeldReason.choices, default="", blank=True)
     trouble = models.CharField(max_length=120, default="", blank=True)  # why it failed or nobody knows; a short word
     digest = models.CharField(max_length=64)
+    # The facts of the library that the text rests on: {slot: {"fact": id, "value": what the text says}}.
+    facts = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     approval = TenantKey("approvals.Approval", null=True)
     incident = TenantKey("incidents.Incident", null=True)
     author_seat_id = models.UUIDField()

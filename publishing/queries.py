@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from approvals.payload import deliveries_payload, digest_of
+from approvals.payload import deliveries_payload, digest_of, media_payload
 from approvals.queries import why_not
 from core.actor import Actor
 from permissions.gate import Caller, allowed
@@ -16,6 +17,8 @@ from permissions.queries.keys import key_alive
 from publishing.models import Attempt, Pause, Post
 from publishing.states import AttemptStage, HeldReason, Lane, PostStage
 from readiness.keeping import Objection, Said, objections
+from readiness.policy_rules import Media
+from readiness.queries.facts import why_untrue
 from tenants.queries import caller_in_office
 
 LATEST = timedelta(minutes=10)  # a scheduled text that comes later than this is out of its time
@@ -48,8 +51,11 @@ def in_flight(pause: Pause) -> list[InFlight]:
     return [InFlight(attempt.post_id, attempt.account_id, attempt.pk, attempt.started_at) for attempt in attempts]
 
 
-def digest_of_delivery(*, brand_id: UUID, account_id: UUID, text: str) -> str:
+def digest_of_delivery(*, brand_id: UUID, account_id: UUID, text: str, media: Sequence[Mapping[str, str]] = ()) -> str:
     """What binds a post that needs no approval: the digest of this one delivery, in no stated language."""
+    if media:
+        delivery = {"account": account_id, "language": "und", "text": text, "media": media}
+        return digest_of(media_payload(brand_id=brand_id, deliveries=[delivery]))
     return digest_of(deliveries_payload(brand_id=brand_id, language="und", deliveries=[(account_id, text)]))
 
 
@@ -61,7 +67,7 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
         return HeldReason.TOO_LATE
     if post.account.disconnected_at is not None or post.account.credentials is None:
         return HeldReason.NOT_CONNECTED
-    word = _why_unbound(post, at=at) or _why_unanswered(post, at=at)
+    word = _why_unbound(post, at=at) or _why_unanswered(post, at=at) or _why_untrue(post, at=at)
     if word is None and any(found.finding.blocks for found in objections_to(post, at=at)):
         return HeldReason.AGAINST_POLICY
     return word
@@ -70,16 +76,23 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
 def objections_to(post: Post, *, at: datetime) -> list[Objection]:
     """What the policies in force object to in a post, if it goes out at an instant."""
     kind = "statement" if post.lane == Lane.STATEMENT else "post"
-    return objections(post.brand_id, [Said("text", post.text, post.account.network)], kind=kind, at=at)
+    said = Said("text", post.text, post.account.network, media=Media(len(post.media)))
+    return objections(post.brand_id, [said], kind=kind, at=at)
+
+
+def _why_untrue(post: Post, *, at: datetime) -> HeldReason | None:
+    refusal = why_untrue(post.facts, at=at)
+    return None if refusal is None else HeldReason(refusal.code)
 
 
 def _why_unbound(post: Post, *, at: datetime) -> HeldReason | None:
     if post.approval is None:
         if post.lane == Lane.STATEMENT:
             return HeldReason.NOT_APPROVED
-        bound = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=post.text)
+        bound = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=post.text, media=post.media)
         return None if bound == post.digest else HeldReason.TEXT_CHANGED
-    word = why_not(post.approval, account_id=post.account_id, text=post.text, digest=post.digest, at=at)
+    delivery = {"account_id": post.account_id, "text": post.text, "media": post.media}
+    word = why_not(post.approval, **delivery, digest=post.digest, at=at)
     return None if word is None else HeldReason(word)
 
 

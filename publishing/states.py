@@ -36,6 +36,8 @@ class HeldReason(TextChoices):
     NOT_CONNECTED = "not_connected", "The account has no credentials any more"
     AUTHOR_NOT_ALLOWED = "author_not_allowed", "Whoever answers for it may not send it any more"
     AGAINST_POLICY = "against_policy", "A social media policy forbids the text"
+    STALE_FACT = "stale_fact", "A fact that it rests on is too old"
+    FACT_CHANGED = "fact_changed", "What it says is not true any more"
     GATE_BUSY = "gate_busy", "The gate could not be passed in time"
 
 

@@ -1,4 +1,4 @@
-"""Doors for machines: plans that went stale, policies to be acknowledged, contacts to be confirmed."""
+"""Doors for machines: what has gone stale, what ends soon, and who is asked to acknowledge or to confirm."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from readiness.actions import (
     ask_audience,
     ask_who_is_due,
     end_due_drill,
+    remind_of_fact,
+    remind_of_message,
     remind_people,
     tell_stale_plans,
     tend_campaigns,
@@ -21,6 +23,8 @@ from readiness.actions import (
 from readiness.actions.acknowledgements import ACKNOWLEDGE_LETTER
 from readiness.actions.contacts import CONFIRM_LETTER, DISPUTED_LETTER
 from readiness.actions.drills import END_DRILL, PROP_MASTER
+from readiness.actions.facts import REMIND, STALE_FACT_LETTER
+from readiness.actions.library import ENDING_LETTER, REMIND_ENDING
 from readiness.actions.plans import STALE_LETTER
 from readiness.actions.policies import ASK_AUDIENCE
 from readiness.queries.letters import (
@@ -30,15 +34,19 @@ from readiness.queries.letters import (
     nothing_to_note,
     stale_letter,
 )
+from readiness.queries.library_letters import ending_letter, stale_fact_letter
 
 KEEPER = Actor.rule("plan keeper")
 CAMPAIGNS = Actor.rule("policy campaigns")
 BOOK = Actor.rule("contact book")
+LIBRARIAN = Actor.rule("message library")
 
 register_letters(STALE_LETTER, Desk(write=stale_letter, posted=nothing_to_note))
 register_letters(ACKNOWLEDGE_LETTER, Desk(write=acknowledge_letter, posted=nothing_to_note))
 register_letters(CONFIRM_LETTER, Desk(write=confirm_letter, posted=nothing_to_note))
 register_letters(DISPUTED_LETTER, Desk(write=disputed_letter, posted=nothing_to_note))
+register_letters(STALE_FACT_LETTER, Desk(write=stale_fact_letter, posted=nothing_to_note))
+register_letters(ENDING_LETTER, Desk(write=ending_letter, posted=nothing_to_note))
 
 
 @in_rounds("readiness.tell_stale_plans", every=timedelta(hours=6), queue="bulk", lease=120)
@@ -70,3 +78,13 @@ def drill_is_over(run: Run) -> None:
 @in_rounds("readiness.ask_contacts", every=timedelta(hours=6), queue="bulk", lease=300)
 def ask_contacts(run: Run) -> None:
     ask_who_is_due(by=BOOK, at=run.at)
+
+
+@job(REMIND, queue="alerts", semantics="at_least_once", max_attempts=12, lease=30)
+def fact_may_be_stale(run: Run) -> None:
+    remind_of_fact(fact_id=UUID(run.args["fact_id"]), by=LIBRARIAN, at=run.at)
+
+
+@job(REMIND_ENDING, queue="bulk", semantics="at_least_once", max_attempts=12, lease=30)
+def preapproval_ends(run: Run) -> None:
+    remind_of_message(message_id=UUID(run.args["message_id"]), by=LIBRARIAN, at=run.at)

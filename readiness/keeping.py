@@ -29,6 +29,7 @@ class Said:
     place: str
     text: str
     network: str
+    language: str | None = None
     media: Media = NO_MEDIA
 
 
@@ -59,7 +60,6 @@ def objections(
     *,
     kind: str,
     at: datetime,
-    language: str | None = None,
     claims: Collection[str] | None = None,
 ) -> list[Objection]:
     """What the brand's and the agency's policies object to, text by text. One query, however many texts.
@@ -68,7 +68,7 @@ def objections(
     on what is None object to nothing.
     """
     rules = policies_for(brand_id).rules
-    return objections_of(rules, said, kind=kind, at=at, language=language, claims=claims)
+    return objections_of(rules, said, kind=kind, at=at, claims=claims)
 
 
 def objections_of(
@@ -77,7 +77,6 @@ def objections_of(
     *,
     kind: str,
     at: datetime,
-    language: str | None = None,
     claims: Collection[str] | None = None,
 ) -> list[Objection]:
     """The same by rules at hand, for whoever has many texts."""
@@ -85,7 +84,7 @@ def objections_of(
     return [
         Objection(one.place, finding)
         for one in said
-        for finding in rules.check(one.text, Context(at, one.network, language, kind, known, one.media)).findings
+        for finding in rules.check(one.text, Context(at, one.network, one.language, kind, known, one.media)).findings
     ]
 
 
@@ -95,10 +94,9 @@ def refuse_against_policy(
     *,
     kind: str,
     at: datetime,
-    language: str | None = None,
     claims: Collection[str] | None = None,
 ) -> None:
     """Raise AgainstPolicy (409) where a rule that blocks objects; warnings and advice let it pass."""
-    found = objections(brand_id, said, kind=kind, at=at, language=language, claims=claims)
+    found = objections(brand_id, said, kind=kind, at=at, claims=claims)
     if blocking := [one.facts() for one in found if one.finding.blocks]:
         raise AgainstPolicy(findings=blocking)

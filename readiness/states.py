@@ -26,6 +26,15 @@ class FactType(TextChoices):
     TEXT = "text", "Short text"
 
 
+class FactDeed(TextChoices):
+    """What somebody did with a fact."""
+
+    SET = "set", "Said what is true"
+    CONFIRMED = "confirmed", "Said that it is still true"
+    ENTRUSTED = "entrusted", "Gave it to another owner"
+    REMOVED = "removed", "Took it away"
+
+
 class ChannelKind(TextChoices):
     EMAIL = "email", "E-mail"
     PHONE = "phone", "Telephone"

@@ -1,4 +1,4 @@
-"""Doors for machines: goodbyes whose time has come, the daily look at idle seats, and the letter that warns of it."""
+"""Doors for machines: goodbyes whose time has come, idle seats and their letter, files nobody needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.letters import Desk, Letter, register_letters
 from jobs.handlers import Run, job
 from jobs.rounds import in_rounds
 from permissions.actions.revocations import CARRY_OUT
+from tenants.actions.files import forget_files
 from tenants.actions.goodbyes import carry_out_goodbye
 from tenants.actions.idle import END_AFTER, WARN_AFTER, watch_idle_seats
 from tenants.models import Seat
@@ -29,6 +30,11 @@ def carry_out(run: Run) -> None:
 @in_rounds("tenants.watch_idle_seats", every=timedelta(days=1), queue="bulk", lease=300)
 def watch_idle(run: Run) -> None:
     watch_idle_seats(by=Actor.rule("idle seats"), at=run.at)
+
+
+@in_rounds("tenants.forget_files", every=timedelta(days=1), queue="bulk", lease=300)
+def forget_unused_files(run: Run) -> None:
+    forget_files(at=run.at)
 
 
 def write_idle_letter(seat_id: UUID, _at: datetime) -> Letter | None:

@@ -1,13 +1,15 @@
-"""Questions about who somebody is, asked at sign-in and by jobs that ask again."""
+"""Questions about who somebody is, asked at sign-in and by jobs that ask again; and which files nothing needs."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Exists, ManyToOneRel, OuterRef, QuerySet
+
 from core.actor import Actor
 from permissions.gate import Caller
-from tenants.models import Seat
+from tenants.models import Seat, StoredFile
 
 
 def caller_for(seat: Seat, *, at: datetime) -> Caller:
@@ -22,3 +24,13 @@ def caller_in_office(seat_id: UUID | None, *, at: datetime) -> Caller | None:
     """The person behind a seat if the seat is still active, else None; inside the wall."""
     seat: Seat | None = Seat.objects.all().active().filter(pk=seat_id).first()
     return None if seat is None else caller_for(seat, at=at)
+
+
+def unused_files(*, before: datetime) -> QuerySet[StoredFile]:
+    """Contents stored before an instant to which no row of any table points."""
+    unused = StoredFile.objects.filter(stored_at__lt=before)
+    for relation in StoredFile._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel):
+            rows = relation.field.model._default_manager.filter(**{relation.field.name: OuterRef("pk")})
+            unused = unused.filter(~Exists(rows))
+    return unused

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework import status as codes
@@ -15,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from approvals.actions import add_comment, bypass_approval, decide_approval, send_decision_link
+from approvals.api.pictures import picture_of
 from approvals.models import Approval, AskedStep, Bypass, Comment, Decision, DecisionLink
 from approvals.payload import PARTS
 from approvals.process import LONGEST_NAME, ON_DEADLINE
@@ -24,6 +26,7 @@ from approvals.queries.proof import claim_of
 from approvals.states import ApprovalStage, Verdict
 from core.http.preconditions import require_match
 from core.http.shapes import Shape
+from core.http.uploads import Anything
 from permissions.needs import Need
 from permissions.viewset import ReadViews
 from tenants.models import Seat
@@ -36,6 +39,9 @@ SEEN = OpenApiParameter(
     description="The digest of the text you decide on, in quotes: the ETag of the approval. 428 without, 412 when "
     "the approval is about another text.",
 )
+
+
+DIGEST = OpenApiParameter("sha256", str, OpenApiParameter.PATH, description="Of the picture.")
 
 
 class StepView(serializers.Serializer[Any]):
@@ -217,6 +223,7 @@ class Approvals(ReadViews):
         "comments": Need.APPROVALS_READ,
         "add_comment": Need.APPROVALS_COMMENT,
         "links": Need.STATEMENTS_DRAFT,
+        "media": Need.APPROVALS_READ,
         "proof": Need.APPROVALS_READ,
     }
     serializer_class = ApprovalView
@@ -297,6 +304,12 @@ class Approvals(ReadViews):
             approval_id=approval.pk, seat_id=seat.pk, lasts=timedelta(minutes=wanted["minutes"]), **self.told
         )
         return Response(LinkView(link).data, status=codes.HTTP_201_CREATED)
+
+    @extend_schema(parameters=[DIGEST], responses={(200, "*/*"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"], url_path="media/<str:sha256>", renderer_classes=[Anything])
+    def media(self, _request: Request, sha256: str, **_: Any) -> Any:
+        """A picture that is agreed to, to be saved and looked at."""
+        return picture_of(self.subject(), sha256)
 
     @extend_schema(responses=ProofView)
     @action(detail=True, methods=["get"])

@@ -159,7 +159,7 @@ class LinkedDecision(APIView):
                 raise LinkDead
             asked = _asked(found)
         if _wants_page(request):
-            return page("approvals/decision.html", {"asked": asked}, forms=True)
+            return page("approvals/decision.html", {"asked": asked, "here": request.path}, forms=True)
         return Response(AskedView(asked).data)
 
     @extend_schema(request=LinkVoice, responses=DecidedView, operation_id="decisions_decide")

@@ -29,7 +29,9 @@ def note_call(
     return call
 
 
-def accept_post(account: SocialAccount, *, text: str, idempotency_key: str, at: datetime) -> SandboxPost:
+def accept_post(
+    account: SocialAccount, *, text: str, media: list[dict[str, str]], idempotency_key: str, at: datetime
+) -> SandboxPost:
     """Put a post out there; the same key again finds the first one."""
     with transaction.atomic(durable=True), wall(account.agency_id):
         post_id = uuid7()
@@ -41,6 +43,7 @@ def accept_post(account: SocialAccount, *, text: str, idempotency_key: str, at: 
                     brand_id=account.brand_id,
                     account_id=account.pk,
                     text=text,
+                    media=media,
                     idempotency_key=idempotency_key,
                     external_id=name,
                     url=f"https://sandbox.invalid/{account.handle.lstrip('@')}/{name}",

@@ -13,6 +13,7 @@ Credentials that were revoked are refused as bad ones until others are set. Wher
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 
@@ -21,10 +22,16 @@ from django.utils import timezone
 
 from connectors.models import SandboxPost
 from connectors.sandbox.actions import accept_post, is_revoked, note_call, obey_revocation, remove_post
-from connectors.seam import BAD_CREDENTIALS, NeverSent, OutcomeUnknown, Outgoing, Receipt
+from connectors.seam import BAD_CREDENTIALS, Limits, NeverSent, OutcomeUnknown, Outgoing, OutgoingMedium, Receipt
 from core.wall import wall
 from tenants.models import SocialAccount
 
+LIMITS = Limits(
+    longest_text=5_000,
+    media=frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"}),
+    most_media=4,
+    longest_alt=1_000,
+)
 BEHAVIOURS = ("ok", "refuse", "accept_then_timeout", "never_answers")
 
 
@@ -67,11 +74,14 @@ class _Manners:
 class Sandbox:
     """See `connectors.seam.Network`."""
 
+    limits = LIMITS
+
     def publish(self, account: SocialAccount, outgoing: Outgoing, deadline_s: float) -> Receipt:
         manners, now = _Manners.of(account), timezone.now()
         note_call(account, "publish", idempotency_key=outgoing.idempotency_key, text=outgoing.text, at=now)
         _open_door(account, manners, deadline_s)
-        post = accept_post(account, text=outgoing.text, idempotency_key=outgoing.idempotency_key, at=now)
+        media = [{"sha256": _digest(one), "type": one.kind, "alt": one.alt} for one in outgoing.media]
+        post = accept_post(account, text=outgoing.text, media=media, idempotency_key=outgoing.idempotency_key, at=now)
         manners.come_back(deadline_s)
         return Receipt(post.external_id, post.url)
 
@@ -93,6 +103,11 @@ class Sandbox:
         _open_door(account, manners, deadline_s)
         obey_revocation(account, call)
         manners.come_back(deadline_s)
+
+
+def _digest(medium: OutgoingMedium) -> str:
+    """Of what has arrived, whatever was said of it."""
+    return hashlib.sha256(medium.content).hexdigest()
 
 
 def _open_door(account: SocialAccount, manners: _Manners, deadline_s: float) -> None:

@@ -84,7 +84,8 @@ class EmbeddedServices:
         every connection.
         """
         own = {name: value for name, value in self._environment.items() if not self._misleads(name)}
-        return own | {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        files = {"FILES_ROOT": self._environment.get("FILES_ROOT") or str(self._directory / "files")}
+        return own | files | {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
     def _misleads(self, name: str) -> bool:
         return "postgres" in self._servers and name.startswith("PG")

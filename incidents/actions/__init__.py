@@ -10,6 +10,8 @@ from incidents.actions.closing import (
     stand_down_incident,
     waive_review,
 )
+from incidents.actions.files import add_incident_file, remove_incident_file
+from incidents.actions.filling import draft_from_message, refill_statement
 from incidents.actions.improvements import (
     accept_improvement,
     change_improvement,
@@ -56,6 +58,7 @@ __all__ = [
     "accept_improvement",
     "activate_incident",
     "add_duty",
+    "add_incident_file",
     "add_section",
     "add_task",
     "answer_duty_offer",
@@ -71,6 +74,7 @@ __all__ = [
     "complete_task",
     "contain_incident",
     "decline_improvement",
+    "draft_from_message",
     "draft_statement",
     "finish_improvement",
     "follow_post",
@@ -88,9 +92,11 @@ __all__ = [
     "propose_improvement",
     "put_incident_under_review",
     "rate_crisis",
+    "refill_statement",
     "release_holding_statement",
     "release_postmortem",
     "release_statement",
+    "remove_incident_file",
     "reopen_incident",
     "resolve_incident",
     "revise_statement",

@@ -15,14 +15,23 @@ from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import NotFound, Refusal
 from incidents.actions.clocks import meet_clocks
-from incidents.actions.statements import locked_statement, mark_approved, refuse_forbidden, write_version
+from incidents.actions.filling import words_of_message
+from incidents.actions.statements import (
+    locked_statement,
+    mark_approved,
+    payload_for,
+    refuse_forbidden,
+    write_version,
+)
 from incidents.models import Delivery, Incident, Statement, StatementVersion
 from incidents.states import STATEMENT_LIFECYCLE, ClockKind, StatementKind, StatementStage
 from ledger.actions import record
 from publishing.actions import schedule_post
 from publishing.models import Post
 from publishing.states import WAS_OUT, Lane, PostStage
+from readiness.filling import still_said
 from readiness.models import Message
+from readiness.queries.facts import why_untrue
 from readiness.states import MessageKind
 
 # Posts that the public has seen, and posts that it will not see.
@@ -61,11 +70,13 @@ def release_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Stateme
     """Send the agreed words: one post for each account, due now, on the statement lane; the approval is spent.
 
     A grant that the statement has not heard of yet counts: the approval itself is asked. What people agreed to is
-    judged once more by the social media policies in force: AgainstPolicy (409).
+    judged once more by the social media policies in force: AgainstPolicy (409). Raises StaleFact or FactChanged where
+    the words rest on a fact that is too old, or says something else by now.
     """
     incident, statement, newest = locked_statement(statement_id)
     _lock_running(incident.pk)
     approval: Approval | None = Approval.objects.locked(newest.approval_id) if newest.approval_id else None
+    untrue = why_untrue(newest.facts, at=at)  # asked before anything is recorded: it waits for rows
     granted = approval is not None and approval.stage == ApprovalStage.GRANTED
     if granted and statement.stage == StatementStage.IN_APPROVAL:
         mark_approved(statement, newest, by=by, at=at)
@@ -73,7 +84,9 @@ def release_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Stateme
     assert approval is not None  # noqa: S101 - no way leads to APPROVED without one
     refuse_forbidden(statement, newest, at=at)
     spend_approval(approval_id=approval.pk, on=statement.pk, by=by, at=at)
-    posts = _send(statement, newest, approval.pk, by=by, at=at)
+    if untrue is not None:
+        raise untrue
+    posts = _send(statement, newest, approval, by=by, at=at)
     statement.released_at = at
     statement.version += 1
     statement.save(update_fields=["stage", "released_at", "version"])
@@ -85,7 +98,8 @@ def release_statement(*, statement_id: UUID, by: Actor, at: datetime) -> Stateme
 def release_holding_statement(*, incident_id: UUID, message_id: UUID, by: Actor, at: datetime) -> Statement:
     """Say the first words in one call: a message of the library, approved beforehand, whose approval is spent by it.
 
-    Refused when the approval was spent before, has expired, or is of another brand's message.
+    Its slots are filled with what is known now. Refused when the approval was spent before, has expired, or is of
+    another brand's message; with SlotMissing, SlotUnfit or StaleFact when a slot cannot be filled with what is true.
     """
     incident = _lock_running(incident_id)
     message: Message = Message.objects.locked(message_id)
@@ -96,6 +110,8 @@ def release_holding_statement(*, incident_id: UUID, message_id: UUID, by: Actor,
     if message.approval_id is None:
         raise NotPreapproved
     approval: Approval = Approval.objects.locked(message.approval_id)
+    words, facts = words_of_message(message, incident_id=incident.pk, at=at)
+    untrue = why_untrue(facts, at=at)
     statement = Statement(
         brand_id=incident.brand_id,
         incident=incident,
@@ -108,16 +124,24 @@ def release_holding_statement(*, incident_id: UUID, message_id: UUID, by: Actor,
     )
     statement.save(force_insert=True)
     spend_approval(approval_id=approval.pk, on=statement.pk, by=by, at=at)
-    version = write_version(statement, approval.payload, by=by, at=at)
+    if untrue is not None:
+        raise untrue
+    payload = approval.payload
+    if message.slots:
+        payload = payload_for(message.brand_id, message.language, words, incident_id=incident.pk)
+    version = write_version(statement, payload, facts, by=by, at=at)
     version.approval = approval
     version.save(update_fields=["approval"])
     refuse_forbidden(statement, version, at=at)
-    posts = _send(statement, version, approval.pk, by=by, at=at)
+    posts = _send(statement, version, approval, by=by, at=at)
     _record_release(statement, version, posts, fast_lane=True, by=by, at=at)
     return statement
 
 
-def _send(statement: Statement, version: StatementVersion, approval_id: UUID, *, by: Actor, at: datetime) -> list[UUID]:
+def _send(
+    statement: Statement, version: StatementVersion, approval: Approval, *, by: Actor, at: datetime
+) -> list[UUID]:
+    """One post for each account, bound to what people agreed to: the words themselves, or the template of them."""
     posts = []
     for delivery in version.payload["deliveries"]:
         account_id = UUID(delivery["account"])
@@ -126,9 +150,11 @@ def _send(statement: Statement, version: StatementVersion, approval_id: UUID, *,
             text=delivery["text"],
             scheduled_at=at,
             lane=Lane.STATEMENT,
-            approval_id=approval_id,
-            digest=version.digest,
+            approval_id=approval.pk,
+            digest=approval.digest,
             incident_id=statement.incident_id,
+            facts=still_said(version.facts, [delivery["text"]]),
+            media=delivery.get("media", ()),
             by=by,
             at=at,
         )

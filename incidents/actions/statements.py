@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,23 +11,26 @@ from django.db import transaction
 
 from approvals.actions import request_approval, void_approval
 from approvals.models import Approval
-from approvals.payload import deliveries_payload, digest_of
+from approvals.payload import deliveries_payload, digest_of, media_payload
+from connectors.network import not_taken
 from core.actor import Actor
 from core.failpoints import failpoint
 from core.refusals import Invalid, Refusal
 from incidents.actions.work import lock_open
-from incidents.models import Delivery, Incident, Statement, StatementVersion
-from incidents.queries import approval_stages, authors_of, said_how, sayings
+from incidents.models import Delivery, Incident, Statement, StatementMedium, StatementVersion
+from incidents.queries import approval_stages, authors_of, pictures_at_hand, sayings
 from incidents.states import GRAVE, STATEMENT_LIFECYCLE, StatementStage
+from incidents.variants import Variants, variants_of
 from ledger.actions import record
 from publishing.actions import cancel_post
 from publishing.models import Post
 from publishing.states import PostStage
+from readiness.filling import still_said
 from readiness.keeping import refuse_against_policy
-from tenants.models import SocialAccount
+from tenants.models import SocialAccount, StoredFile
 
 ABOUT = "incidents.statement_version"
-Deliveries = Sequence[tuple[UUID, str]]
+Facts = Mapping[str, dict[str, str]]  # {slot: {"fact": id, "value": what the words say}}
 WAITING = frozenset({PostStage.SCHEDULED, PostStage.HELD, PostStage.FAILED})  # posts that can still be cancelled
 NEVER_OUT = WAITING | {PostStage.CANCELLED}
 
@@ -45,55 +48,117 @@ def draft_statement(
     incident_id: UUID,
     title: str,
     language: str,
-    deliveries: Deliveries,
+    deliveries: Variants,
     claims: Sequence[str] = (),
+    message_id: UUID | None = None,
+    facts: Facts | None = None,
     by: Actor,
     at: datetime,
 ) -> Statement:
-    """Begin a statement: `deliveries` is (account, exact text) for every account of the brand that is to say it.
+    """Begin a statement: `deliveries` has a variant for every account of the brand that is to say it.
 
-    `claims` are words of the plan for what it says (an apology, a recall): they choose who must agree.
+    `message_id` and `facts` say which message of the library the words were made of, and what filled its slots
+    (see `incidents.actions.filling`). `claims` are words of the plan for what it says (an apology, a recall): they
+    choose who must agree.
     """
     incident = lock_open(incident_id)
-    payload = payload_for(incident.brand_id, language, deliveries)
+    payload = payload_for(incident.brand_id, language, deliveries, incident_id=incident.pk)
     statement = Statement(
-        brand_id=incident.brand_id, incident=incident, title=title, claims=sorted(set(claims)), created_at=at
+        brand_id=incident.brand_id,
+        incident=incident,
+        title=title,
+        claims=sorted(set(claims)),
+        message_id=message_id,
+        created_at=at,
     )
     statement.save(force_insert=True)
-    version = write_version(statement, payload, by=by, at=at)
+    version = write_version(statement, payload, facts or {}, by=by, at=at)
     record("statement.drafted", on=statement, by=by, at=at, title=title, version=1, digest=version.digest)
     return statement
 
 
-def payload_for(brand_id: UUID, language: str, deliveries: Deliveries) -> dict[str, Any]:
-    """Exactly what would be sent; raises Invalid (400) for accounts that are not the brand's."""
-    ours = set(
-        SocialAccount.objects.filter(brand_id=brand_id, pk__in=[account for account, _ in deliveries]).values_list(
-            "pk", flat=True
-        )
-    )
-    errors = [
-        {"field": f"deliveries.{place}.account", "code": "does_not_exist", "detail": "The brand has no such account."}
-        for place, (account, _) in enumerate(deliveries)
-        if account not in ours
-    ]
+def payload_for(
+    brand_id: UUID, language: str, deliveries: Variants, *, incident_id: UUID, kept: Collection[str] = ()
+) -> dict[str, Any]:
+    """Exactly what would be sent. `kept` are digests of pictures that an earlier version goes out with already.
+
+    Raises Invalid (400) with the path of what cannot be sent: an account that is not the brand's, a picture that is
+    neither in the brand's library nor among the incident's files, or has no words beside it, and what a network does
+    not take.
+    """
+    accounts = {
+        account.pk: account
+        for account in SocialAccount.objects.filter(brand_id=brand_id, pk__in=[one.account_id for one in deliveries])
+    }
+    wanted = {medium.sha256 for one in deliveries for medium in one.media}
+    kinds = pictures_at_hand(wanted, brand_id=brand_id, incident_id=incident_id, kept=kept)
+    errors: list[dict[str, str]] = []
+    for place, one in enumerate(deliveries):
+        path = f"deliveries.{place}."
+        if one.account_id not in accounts:
+            errors.append(_error(f"{path}account", "does_not_exist", "The brand has no such account."))
+            continue
+        for at, medium in enumerate(one.media):
+            if medium.sha256 not in kinds:
+                errors.append(_error(f"{path}media.{at}.sha256", "does_not_exist", "There is no such picture here."))
+        media = [{"type": kinds[one.sha256], "alt": one.alt} for one in one.media if one.sha256 in kinds]
+        errors += not_taken(accounts[one.account_id].network, length=len(one.text), media=media, path=path)
+        if media and not one.text.strip():
+            errors.append(_error(f"{path}text", "blank", "There is no text to send."))
     if errors:
-        raise Invalid("A statement goes to accounts of its brand.", errors=errors)
-    return deliveries_payload(brand_id=brand_id, language=language, deliveries=deliveries)
+        raise Invalid("The deliveries cannot be sent.", errors=errors)
+    languages = {one.language or language for one in deliveries} or {language}
+    if not wanted and len(languages) == 1:
+        plain = [(one.account_id, one.text) for one in deliveries]
+        return deliveries_payload(brand_id=brand_id, language=languages.pop(), deliveries=plain)
+    return media_payload(
+        brand_id=brand_id,
+        deliveries=[
+            {
+                "account": one.account_id,
+                "language": one.language or language,
+                "text": one.text,
+                "media": [
+                    {"sha256": medium.sha256, "type": kinds[medium.sha256], "alt": medium.alt} for medium in one.media
+                ],
+            }
+            for one in deliveries
+        ],
+    )
 
 
-def write_version(statement: Statement, payload: dict[str, Any], *, by: Actor, at: datetime) -> StatementVersion:
+def _error(field: str, code: str, detail: str) -> dict[str, str]:
+    return {"field": field, "code": code, "detail": detail}
+
+
+def write_version(
+    statement: Statement, payload: dict[str, Any], facts: Facts, *, by: Actor, at: datetime
+) -> StatementVersion:
     version = StatementVersion(
         brand_id=statement.brand_id,
         statement=statement,
         number=statement.current_version,
         payload=payload,
         digest=digest_of(payload),
+        facts=dict(facts),
         author_seat_id=by.seat_id,
         written_at=at,
     )
     version.save(force_insert=True)
+    _keep_pictures(version)
     return version
+
+
+def _keep_pictures(version: StatementVersion) -> None:
+    """Their content stays as long as the version does, whatever becomes of the library and of the incident's files."""
+    wanted = {medium.sha256 for one in variants_of(version.payload) for medium in one.media}
+    if not wanted:
+        return
+    files = StoredFile.objects.filter(sha256__in=wanted).select_for_update(of=("self",), no_key=True).order_by("pk")
+    StatementMedium.objects.bulk_create(
+        StatementMedium(agency_id=version.agency_id, brand_id=version.brand_id, version=version, file=file)
+        for file in files
+    )
 
 
 def locked_statement(statement_id: UUID) -> tuple[Incident, Statement, StatementVersion]:
@@ -112,26 +177,32 @@ def revise_statement(
     statement_id: UUID,
     title: str,
     language: str,
-    deliveries: Deliveries,
+    deliveries: Variants,
     claims: Sequence[str] | None = None,
+    facts: Facts | None = None,
     by: Actor,
     at: datetime,
 ) -> Statement:
     """Change the words: a new version, which nobody has agreed to yet. The approval of the old words is void.
 
-    Where only the title changes, the words and their approval stay; other claims may ask other people.
+    `facts` fill its slots now; None keeps those that the words still say. Where only the title changes, the words and
+    their approval stay; other claims may ask other people.
     """
     _, statement, old = locked_statement(statement_id)
     revised = STATEMENT_LIFECYCLE.step("revise", from_=statement.stage)
-    payload = payload_for(statement.brand_id, language, deliveries)
+    said = {medium.sha256 for one in variants_of(old.payload) for medium in one.media}
+    payload = payload_for(statement.brand_id, language, deliveries, incident_id=statement.incident_id, kept=said)
     statement.title = title
     claimed = statement.claims if claims is None else sorted(set(claims))
     newest = old
-    if digest_of(payload) != old.digest or claimed != statement.claims:
+    refilled = facts is not None and facts != old.facts
+    if digest_of(payload) != old.digest or claimed != statement.claims or refilled:
         statement.claims = claimed
         statement.stage = revised
         statement.current_version += 1
-        newest = write_version(statement, payload, by=by, at=at)
+        texts = [delivery["text"] for delivery in payload["deliveries"]]
+        resting = still_said(old.facts, texts) if facts is None else facts
+        newest = write_version(statement, payload, resting, by=by, at=at)
         approval = live_approval(old)
         if approval is not None:
             void_approval(approval_id=approval.pk, reason="The text was changed.", by=by, at=at)
@@ -161,8 +232,8 @@ def networks_of(version: StatementVersion) -> set[str]:
 
 def refuse_forbidden(statement: Statement, version: StatementVersion, *, at: datetime) -> None:
     """Raise AgainstPolicy (409) for words that may not be said now, where they would appear, with what they claim."""
-    how: dict[str, Any] = said_how(statement, version)
-    refuse_against_policy(statement.brand_id, sayings(version), at=at, **how)
+    said = sayings(version)
+    refuse_against_policy(statement.brand_id, said, kind=statement.kind, at=at, claims=statement.claims)
 
 
 def _asked_before(newest: StatementVersion) -> UUID | None:

@@ -1,5 +1,6 @@
 """Incidents over HTTP."""
 
+from incidents.api.files import IncidentFiles
 from incidents.api.improvements import Improvements
 from incidents.api.incidents import Incidents
 from incidents.api.links import DutyOffers, IncidentLinks
@@ -15,6 +16,7 @@ routes = [
     ("incidents/<uuid:incident>/duties", Duties, "incident-duty"),
     ("incidents/<uuid:incident>/tasks", Tasks, "incident-task"),
     ("incidents/<uuid:incident>/clocks", Clocks, "incident-clock"),
+    ("incidents/<uuid:incident>/files", IncidentFiles, "incident-file"),
     ("incidents/<uuid:incident>/links", IncidentLinks, "incident-link"),
     ("duty-offers", DutyOffers, "duty-offer"),
     ("statements", Statements, "statement"),

@@ -26,7 +26,7 @@ from incidents.actions import (
     skip_task,
 )
 from incidents.api.bodies import EmptyBody
-from incidents.models import Clock, Duty, Incident, Note, Task
+from incidents.models import Clock, Duty, Incident, IncidentFile, Note, Task
 from incidents.queries import timeline_of
 from incidents.states import NoteKind
 from ledger.models import Event
@@ -63,16 +63,23 @@ class InsideIncident(HouseViewSet):
 
 
 class TimelineEventView(serializers.ModelSerializer[Event]):
-    """One thing that happened. `note` holds the words of a note; for a client's seat only when it is shared."""
+    """One thing that happened. `note` holds the words of a note, `file` what a file is called; for a client's seat
+    only when it is shared.
+    """
 
     note = serializers.SerializerMethodField()
+    file = serializers.SerializerMethodField()
 
     class Meta:
         model = Event
         fields = [
             "id", "seq", "at", "name", "subject_kind", "subject_id", "actor_kind", "actor_id", "actor_name", "facts",
-            "note",
+            "note", "file",
         ]  # fmt: skip
+
+    def get_file(self, event: Event) -> str | None:
+        names: dict[UUID, str] = self.context["files"]
+        return names.get(event.subject_id)
 
     def get_note(self, event: Event) -> str | None:
         words: dict[UUID, str] = self.context["notes"]
@@ -92,12 +99,23 @@ class Timeline(InsideIncident):
 
     def list(self, _request: Request, **_: Any) -> Response:
         page: Any = self.paginate_queryset(self.get_queryset())
-        notes = Note.objects.filter(incident=self.incident, pk__in=[event.subject_id for event in page])
-        if self.caller.side == "client":
-            notes = notes.filter(shared_with_client=True)
-        words = dict(notes.values_list("pk", "text"))
-        shown = TimelineEventView(page, many=True, context={**self.get_serializer_context(), "notes": words})
+        told = {
+            "notes": self._shown(Note, "text", page),
+            "files": self._shown(IncidentFile, "name", page),
+        }
+        shown = TimelineEventView(page, many=True, context={**self.get_serializer_context(), **told})
         return self.get_paginated_response(shown.data)
+
+    def _shown(self, model: Any, column: str, page: Any) -> dict[UUID, str]:
+        """Words that the ledger does not hold, by the ids of what they belong to; none where no event is about any."""
+        label = model._meta.label_lower
+        about = [event.subject_id for event in page if event.subject_kind == label]
+        if not about:
+            return {}
+        rows = self.rows_of(model).filter(pk__in=about)
+        if self.caller.side == "client":
+            rows = rows.filter(shared_with_client=True)
+        return dict(rows.values_list("pk", column))
 
 
 class NoteView(serializers.ModelSerializer[Note]):

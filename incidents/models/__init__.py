@@ -1,5 +1,6 @@
 """Tables of the crisis itself: the incident and its work, the statements, and what was learned."""
 
+from incidents.models.files import IncidentFile, StatementMedium
 from incidents.models.incident import Clock, Duty, DutyOffer, Incident, IncidentLink, Note, ReferenceCounter, Task
 from incidents.models.postmortem import Improvement, PostMortem, ReviewParticipant, ReviewSection
 from incidents.models.statement import Delivery, Statement, StatementVersion
@@ -11,6 +12,7 @@ __all__ = [
     "DutyOffer",
     "Improvement",
     "Incident",
+    "IncidentFile",
     "IncidentLink",
     "Note",
     "PostMortem",
@@ -18,6 +20,7 @@ __all__ = [
     "ReviewParticipant",
     "ReviewSection",
     "Statement",
+    "StatementMedium",
     "StatementVersion",
     "Task",
 ]

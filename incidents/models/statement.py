@@ -50,6 +50,8 @@ class StatementVersion(TenantRow):
     number = models.PositiveIntegerField()
     payload = models.JSONField()
     digest = models.CharField(max_length=64)
+    # The facts that fill its slots: {slot: {"fact": id, "value": what the words say}}.
+    facts = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     approval = TenantKey("approvals.Approval", null=True)  # the newest request about these words
     author_seat_id = models.UUIDField(null=True)
     written_at = models.DateTimeField()
@@ -61,7 +63,7 @@ class StatementVersion(TenantRow):
         triggers = [
             pgtrigger.ReadOnly(
                 name="a_versions_words_never_change",
-                fields=["statement", "number", "payload", "digest", "author_seat_id", "written_at"],
+                fields=["statement", "number", "payload", "digest", "facts", "author_seat_id", "written_at"],
             ),
         ]
 

@@ -12,14 +12,18 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from alerting.models import Page
 from alerting.queries import recipients
-from incidents.models import Delivery, Duty, Incident, Statement, StatementVersion
+from core.files.contents import PICTURES
+from incidents.models import Delivery, Duty, Incident, IncidentFile, Statement, StatementVersion
 from incidents.states import UNSENT_STAGES
+from incidents.variants import variants_of
 from ledger.models import Event
 from publishing.models import Pause, Post
 from publishing.states import PostStage
 from readiness.keeping import Objection, Said, objections
+from readiness.models import Image
 from readiness.plan_body import approval_stages_for
-from tenants.models import SocialAccount
+from readiness.policy_rules import Media
+from tenants.models import SocialAccount, StoredFile
 
 # What is asked when the brand had no plan: the agency's crisis lead, then the client.
 DEFAULT_STAGES: list[dict[str, Any]] = [
@@ -132,32 +136,44 @@ def holder_of_duty(page: Page, duty: str, _at: datetime) -> list[UUID]:
 
 
 def sayings(version: StatementVersion) -> list[Said]:
-    """The texts of a version, each with its network; one query."""
-    deliveries = version.payload["deliveries"]
-    networks = dict(
-        SocialAccount.objects.filter(pk__in=[one["account"] for one in deliveries]).values_list("pk", "network")
-    )
+    """The texts of a version, each with its network, language and pictures; one query."""
+    said = variants_of(version.payload)
+    accounts = SocialAccount.objects.filter(pk__in=[one.account_id for one in said])
+    networks = dict(accounts.values_list("pk", "network"))
+    language = version.payload.get("language")
     return [
-        Said(f"deliveries.{place}.text", one["text"], networks[UUID(one["account"])])
-        for place, one in enumerate(deliveries)
+        Said(
+            f"deliveries.{place}.text",
+            one.text,
+            networks[one.account_id],
+            one.language or language,
+            Media(len(one.media)),
+        )
+        for place, one in enumerate(said)
     ]
-
-
-def said_how(statement: Statement, version: StatementVersion) -> dict[str, Any]:
-    """What rules ask besides the text: the kind of words, their language, and what they claim."""
-    return {
-        "kind": statement.kind,
-        "language": version.payload.get("language"),
-        "claims": statement.claims,
-    }
 
 
 def objections_to(statement: Statement, version: StatementVersion, *, at: datetime) -> list[Objection]:
     """What the policies in force object to, if these words go out at an instant."""
-    return objections(statement.brand_id, sayings(version), at=at, **said_how(statement, version))
+    return objections(statement.brand_id, sayings(version), kind=statement.kind, at=at, claims=statement.claims)
 
 
 def newest_version(statement: Statement) -> StatementVersion:
     """The words of the statement as they stand."""
     version: StatementVersion = StatementVersion.objects.get(statement=statement, number=statement.current_version)
     return version
+
+
+def pictures_at_hand(
+    digests: Collection[str], *, brand_id: UUID, incident_id: UUID, kept: Collection[str] = ()
+) -> dict[str, str]:
+    """The media types, by their digests, of the pictures that a statement may show: those of the brand's library and of
+    the incident's files, and those that it shows already (`kept`). One query; none for nothing.
+    """
+    if not digests:
+        return {}
+    library = Image.objects.filter(brand_id=brand_id, removed_at=None).values("file_id")
+    files = IncidentFile.objects.filter(incident_id=incident_id, removed_at=None).values("file_id")
+    here = Q(pk__in=library) | Q(pk__in=files) | Q(sha256__in=[one for one in digests if one in kept])
+    rows = StoredFile.objects.filter(here, sha256__in=digests, kind__in=PICTURES)
+    return dict(rows.values_list("sha256", "kind"))

@@ -124,10 +124,17 @@ class ReportEntry(_Part):
     reason = _word(help_text="Why, where the note is a decision.")
 
 
+class ReportPicture(_Part):
+    sha256 = serializers.CharField()
+    type = serializers.CharField()
+    alt = serializers.CharField()
+
+
 class ReportText(_Part):
     account = _word()
     network = _word()
     text = serializers.CharField()
+    media = ReportPicture(many=True)
     stage = _word(help_text="Of the post that carries it.")
     url = _word()
     published_at = _instant()

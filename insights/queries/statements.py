@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from approvals.models import Approval, Bypass, Decision
+from approvals.payload import languages_of
 from incidents.models import Delivery, Incident, Statement, StatementVersion
 from incidents.states import StatementStage
 
@@ -70,12 +71,15 @@ def told(found: Found, names: Mapping[UUID | None, str]) -> dict[str, Any]:
         "title": statement.title,
         "kind": statement.kind,
         "stage": statement.stage,
-        "language": payload["language"],
+        "language": ", ".join(languages_of(payload)),
         "digest": found.newest.digest,
         "version": found.newest.number,
         "released_at": statement.released_at,
         "published_at": statement.published_at,
-        "texts": [{"text": part["text"], **_carrier(carried.get(part["account"]))} for part in payload["deliveries"]],
+        "texts": [
+            {"text": part["text"], "media": part.get("media", []), **_carrier(carried.get(part["account"]))}
+            for part in payload["deliveries"]
+        ],
         "voices": [
             {
                 "stage": stages[decision.approval_id][decision.stage_index]["name"],

@@ -22,7 +22,9 @@ from permissions.revocation import Handed, Kept, counted, handing_over, line
 from publishing.models import Attempt, Post
 from publishing.queries import LATEST, digest_of_delivery, need_of, pauses_over
 from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, Lane, PostStage
+from readiness.filling import still_said
 from readiness.keeping import AgainstPolicy, Said, objections_of, refuse_against_policy
+from readiness.queries.facts import why_untrue
 from readiness.queries.policies import policies_for
 from tenants.models import Brand, SocialAccount
 
@@ -77,14 +79,18 @@ def schedule_post(
     approval_id: UUID | None,
     digest: str | None,
     incident_id: UUID | None,
+    facts: Mapping[str, dict[str, str]] | None = None,
+    media: Sequence[Mapping[str, str]] = (),
     by: Actor,
     at: datetime,
 ) -> Post:
     """Set a text to go out on an account at an instant, and the timer that does it.
 
     `digest` binds the text: that of the approval's payload, or None without an approval. The statement lane demands
-    both. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded, NobodyAnswers, and AgainstPolicy
-    for a routine post; what a statement says is judged where it is released.
+    both. `facts` are those of the library that the text rests on (`readiness.filling.Filled.said`): once one of them is
+    too old or says something else, it is held. `media` are the pictures that appear with it, of files that the agency
+    keeps: [{"sha256", "type", "alt"}]. Raises NotFound for an unknown account or approval, Invalid, ApprovalNeeded,
+    NobodyAnswers, and AgainstPolicy for a routine post; what a statement says is judged where it is released.
     """
     account: SocialAccount = SocialAccount.objects.found(account_id)
     author = _answerable(by)
@@ -95,7 +101,7 @@ def schedule_post(
     elif lane == Lane.STATEMENT:
         raise ApprovalNeeded
     else:
-        digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text)
+        digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text, media=media)
     if lane == Lane.ROUTINE:
         _refuse_forbidden(account, text, lane, scheduled_at)
     post = Post(
@@ -103,9 +109,11 @@ def schedule_post(
         brand_id=account.brand_id,
         account_id=account.pk,
         text=text,
+        media=[dict(one) for one in media],
         lane=Lane(lane),
         scheduled_at=scheduled_at,
         digest=digest,
+        facts=dict(facts or {}),
         approval_id=approval_id,
         incident_id=incident_id,
         author_seat_id=author,
@@ -187,12 +195,17 @@ def _refuse_forbidden_items(items: Sequence[NewPost], accounts: Mapping[UUID, So
 
 @transaction.atomic
 def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
-    """Let a held post go out now. Whoever releases it answers for it; raises Paused while a pause stands over it."""
+    """Let a held post go out now. Whoever releases it answers for it.
+
+    Raises Paused while a pause stands over it, StaleFact or FactChanged while what it says is not known to be true.
+    """
     post: Post = Post.objects.locked(post_id)
     stage = POST_LIFECYCLE.step("release", from_=post.stage)
     if pauses := pauses_over(post):
         raise Paused(pauses=[{"id": p.pk, "scope": p.scope, "kind": p.kind, "reason": p.reason} for p in pauses])
     _refuse_forbidden(post.account, post.text, post.lane, at)
+    if untrue := why_untrue(post.facts, at=at):
+        raise untrue
     _set_again(post, stage, scheduled_at=at, by=by)
     record("post.released", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=at)
     return post
@@ -220,9 +233,11 @@ def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by:
     when = scheduled_at or post.scheduled_at
     _raise_wrong(_wrong(text, when, at=at))
     _refuse_forbidden(post.account, text, post.lane, when)
-    post.text = text
+    post.text, post.facts = text, still_said(post.facts, [text])
     if post.approval_id is None:
-        post.digest = digest_of_delivery(brand_id=post.brand_id, account_id=post.account_id, text=text)
+        post.digest = digest_of_delivery(
+            brand_id=post.brand_id, account_id=post.account_id, text=text, media=post.media
+        )
     _set_again(post, stage, scheduled_at=when, by=by)
     record("post.rewritten", on=post, by=by, at=at, account_id=post.account_id, scheduled_at=when)
     return post
@@ -344,8 +359,8 @@ def _set_again(post: Post, stage: str, *, scheduled_at: datetime, by: Actor) -> 
     post.version += 1
     post.save(
         update_fields=[
-            "text", "digest", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason", "trouble",
-            "version",
+            "text", "digest", "facts", "author_seat_id", "author_key_id", "stage", "scheduled_at", "held_reason",
+            "trouble", "version",
         ]
     )  # fmt: skip
     set_timer(post)

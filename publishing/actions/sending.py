@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,10 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
 from approvals.queries import stands_on
-from connectors.network import NeverSent, OutcomeUnknown, Outgoing, Receipt, network_of
+from connectors.network import NeverSent, OutcomeUnknown, Outgoing, OutgoingMedium, Receipt, network_of
 from core.actor import Actor
 from core.failpoints import failpoint
+from core.files.store import FileUnavailable, content_at
 from core.ids import uuid7
 from core.wall import inside
 from jobs.actions import cancel, later
@@ -32,7 +33,7 @@ from publishing.actions.posts import set_timer
 from publishing.models import Attempt, Pause, Post
 from publishing.queries import pauses_over, why_held
 from publishing.states import ATTEMPT_LIFECYCLE, POST_LIFECYCLE, AttemptStage, HeldReason, PostStage
-from tenants.models import SocialAccount
+from tenants.models import SocialAccount, StoredFile
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +50,23 @@ SHARE_APPROVAL = "SELECT 1 FROM approvals_approval WHERE id = %s FOR SHARE"
 
 
 @dataclass(frozen=True, slots=True)
+class Medium:
+    """A picture of a post, and where its content lies; no path: it is kept no more."""
+
+    sha256: str
+    kind: str
+    alt: str
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """A committed attempt: the one call that may now be made."""
 
     attempt_id: UUID
     account: SocialAccount
     outgoing: Outgoing
+    media: tuple[Medium, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +175,23 @@ def _pass_gate(*, post_id: UUID, agency_id: UUID, cross: Callable[[], None], by:
             attempt_id=attempt.pk,
             digest=post.digest,
         )
-        return Sending(attempt.pk, _account(post.account_id), Outgoing(post.text, attempt.idempotency_key))
+        outgoing = Outgoing(post.text, attempt.idempotency_key)
+        return Sending(attempt.pk, _account(post.account_id), outgoing, _media_of(post))
 
 
 def _account(account_id: UUID) -> SocialAccount:
     """An account with its brand, which the network is chosen by once the wall is closed."""
     account: SocialAccount = SocialAccount.objects.select_related("brand").get(pk=account_id)
     return account
+
+
+def _media_of(post: Post) -> tuple[Medium, ...]:
+    if not post.media:
+        return ()
+    kept = dict(
+        StoredFile.objects.filter(sha256__in=[one["sha256"] for one in post.media]).values_list("sha256", "path")
+    )
+    return tuple(Medium(one["sha256"], one["type"], one["alt"], kept.get(one["sha256"])) for one in post.media)
 
 
 def _stand_still(post: Post) -> None:
@@ -198,7 +220,8 @@ def _hold(post: Post, reason: HeldReason, *, by: Actor, at: datetime) -> None:
 def _call(sending: Sending) -> tuple[Outcome, Exception | None]:
     """Make the one call. Whatever is not provably a refusal is unknown, a defect of ours included."""
     try:
-        receipt = network_of(sending.account).publish(sending.account, sending.outgoing, DEADLINE_S)
+        outgoing = replace(sending.outgoing, media=tuple(_loaded(medium) for medium in sending.media))
+        receipt = network_of(sending.account).publish(sending.account, outgoing, DEADLINE_S)
     except NeverSent as refusal:
         return Outcome(failed=refusal.reason), None
     except OutcomeUnknown as doubt:
@@ -206,6 +229,19 @@ def _call(sending: Sending) -> tuple[Outcome, Exception | None]:
     except Exception as defect:  # noqa: BLE001 - raised again by the caller once the doubt is written down
         return Outcome(unknown=type(defect).__name__), defect
     return Outcome(receipt=receipt), None
+
+
+def _loaded(medium: Medium) -> OutgoingMedium:
+    """The very content that people agreed to; raises NeverSent when it cannot be had."""
+    if medium.path is None:
+        raise NeverSent("media_missing")
+    try:
+        content = content_at(medium.path)
+    except FileUnavailable as problem:
+        raise NeverSent("media_missing") from problem
+    if hashlib.sha256(content).hexdigest() != medium.sha256:
+        raise NeverSent("media_changed")
+    return OutgoingMedium(content, medium.sha256, medium.kind, medium.alt)
 
 
 def _write_outcome(

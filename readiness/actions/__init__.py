@@ -28,8 +28,10 @@ from readiness.actions.drills import (
     plan_drill,
     start_drill,
 )
+from readiness.actions.facts import add_fact, confirm_fact, remind_of_fact, remove_fact, revise_fact
+from readiness.actions.images import add_image, change_image, remove_image
 from readiness.actions.importing import import_contacts, note_export
-from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, submit_message
+from readiness.actions.library import ABOUT_MESSAGE, add_message, approve_message, remind_of_message, submit_message
 from readiness.actions.plan_drafts import (
     ABOUT_DRAFT,
     discard_draft,
@@ -48,6 +50,8 @@ __all__ = [
     "ABOUT_MESSAGE",
     "acknowledge_policy",
     "add_contact",
+    "add_fact",
+    "add_image",
     "add_message",
     "answer_for_oneself",
     "approve_message",
@@ -58,8 +62,10 @@ __all__ = [
     "cancel_drill",
     "change_contact",
     "change_drill",
+    "change_image",
     "change_plan",
     "confirm_contact",
+    "confirm_fact",
     "create_plan",
     "create_policy",
     "discard_draft",
@@ -77,11 +83,16 @@ __all__ = [
     "publish_plan",
     "publish_policy",
     "publish_template",
+    "remind_of_fact",
+    "remind_of_message",
     "remind_people",
     "remove_contact",
+    "remove_fact",
+    "remove_image",
     "retire_policy",
     "review_plan",
     "revise_draft",
+    "revise_fact",
     "revise_policy",
     "send_draft_back",
     "start_drill",

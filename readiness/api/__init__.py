@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from readiness.api import acknowledgements, contacts, drills, library, plan_drafts, plans, policies
+from readiness.api import (
+    acknowledgements,
+    contacts,
+    drills,
+    facts,
+    images,
+    library,
+    plan_drafts,
+    plans,
+    policies,
+)
 
 routes = [
     *plans.routes,
     *plan_drafts.routes,
     *library.routes,
+    *facts.routes,
+    *images.routes,
     *policies.routes,
     *acknowledgements.routes,
     *contacts.routes,

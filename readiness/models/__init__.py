@@ -2,7 +2,7 @@
 
 from readiness.models.contacts import Contact, ContactChannel
 from readiness.models.drills import Drill
-from readiness.models.library import Fact, Image, Message
+from readiness.models.library import Fact, FactRevision, Image, Message
 from readiness.models.plans import Plan, PlanDraft, PlanTemplate, PlanTemplateVersion, PlanVersion
 from readiness.models.rules import Acknowledgement, Policy, PolicyVersion
 
@@ -12,6 +12,7 @@ __all__ = [
     "ContactChannel",
     "Drill",
     "Fact",
+    "FactRevision",
     "Image",
     "Message",
     "Plan",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,8 +11,8 @@ from django.db.models import Q
 
 from approvals.models import Approval
 from core.wall import TenantKey, TenantRow
-from readiness.states import FactType, MessageKind
-from tenants.models import Brand, Seat
+from readiness.states import FactDeed, FactType, MessageKind
+from tenants.models import Brand, Seat, StoredFile
 
 
 class Message(TenantRow):
@@ -69,31 +71,61 @@ class Fact(TenantRow):
     owner = TenantKey(Seat, null=True)  # who keeps it true
     said_at = models.DateTimeField()
     good_for_minutes = models.PositiveIntegerField()
+    removed_at = models.DateTimeField(null=True)  # nobody says it any more; what rested on it waits
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["brand", "incident_id", "name"], nulls_distinct=False, name="a_fact_has_a_name_once"
+                fields=["brand", "incident_id", "name"],
+                condition=Q(removed_at=None),
+                nulls_distinct=False,
+                name="a_fact_has_a_name_once",
             ),
         ]
         indexes = [models.Index(fields=["agency", "owner"], name="goodbye_asks_for_facts")]
 
+    @property
+    def stale_since(self) -> datetime:
+        """From when on it is too old to be said; it may lie ahead."""
+        return self.said_at + timedelta(minutes=self.good_for_minutes)
+
+
+class FactRevision(TenantRow):
+    """What a fact said from an instant on, or that somebody said then that it is still true. Never changed."""
+
+    brand_path = "fact__brand_id"
+    incident_path = "fact__incident_id"
+
+    fact = TenantKey(Fact)
+    number = models.PositiveIntegerField()  # the version of the fact that it made
+    deed = models.CharField(max_length=9, choices=FactDeed.choices)
+    type = models.CharField(max_length=6, choices=FactType.choices)
+    value = models.CharField(max_length=200)
+    good_for_minutes = models.PositiveIntegerField()
+    owner = TenantKey(Seat, null=True)
+    author_seat_id = models.UUIDField(null=True)  # None: a rule
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["fact", "number"], name="a_fact_numbers_its_revisions_once"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="what_was_said_was_said", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
 
 class Image(TenantRow):
-    """A picture of a brand's library. What the camera or the program wrote into the file is gone."""
+    """A picture of a brand's library, with what it shows in words. Its content is kept until nobody needs it."""
 
     brand_path = "brand_id"
 
     brand = TenantKey(Brand)
     name = models.CharField(max_length=120)
     alt = models.CharField(max_length=1000)  # what somebody who does not see it is told
-    content_type = models.CharField(max_length=20)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
-    size = models.PositiveIntegerField()  # bytes
+    file = TenantKey(StoredFile, null=True)  # None: it was removed
     sha256 = models.CharField(max_length=64)
-    path = models.CharField(max_length=200)  # in the store of files
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     author = TenantKey(Seat, null=True)
     created_at = models.DateTimeField()
@@ -105,4 +137,9 @@ class Image(TenantRow):
             models.UniqueConstraint(
                 fields=["brand", "sha256"], condition=Q(removed_at=None), name="a_brand_has_an_image_once"
             ),
+            models.CheckConstraint(
+                name="an_image_has_its_content_until_it_is_removed",
+                condition=Q(removed_at=None, file__isnull=False) | Q(removed_at__isnull=False, file=None),
+            ),
         ]
+        indexes = [models.Index(fields=["file"], name="forgetting_asks_for_images")]

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 
 from alerting.models import EscalationPolicy
-from approvals.states import ApprovalStage
 from permissions.queries.holders import seats_with_role
 from readiness.models import Contact, ContactChannel, Message, Plan, PlanVersion
+from readiness.queries.library import standing_ready
 from readiness.queries.plans import newest_template_version, newest_version_of
 from readiness.states import MessageKind
 from tenants.models import Seat
@@ -145,12 +145,8 @@ def _contacts(body: Mapping[str, Any], brand_id: UUID, at: datetime) -> Check:
 def _messages(body: Mapping[str, Any], brand_id: UUID, at: datetime) -> Check:
     """A holding statement for each crisis type that people have agreed to, that has not expired and is not spent."""
     ready = set(
-        Message.objects.filter(
-            brand_id=brand_id,
-            kind=MessageKind.HOLDING,
-            approved_at__isnull=False,
-            expires_at__gt=at,
-            approval__stage=ApprovalStage.GRANTED,
+        standing_ready(
+            Message.objects.filter(brand_id=brand_id, kind=MessageKind.HOLDING), at=at, ready=True
         ).values_list("crisis_kind", flat=True)
     )
     kinds = body["crisis_kinds"]

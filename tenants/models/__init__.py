@@ -1,6 +1,7 @@
 """Tables of agencies: brands and accounts, people and seats, and who else may say who somebody is."""
 
 from tenants.models.agencies import Agency, Brand, SocialAccount
+from tenants.models.files import StoredFile
 from tenants.models.identity import (
     DirectoryGroup,
     DirectoryMembership,
@@ -27,5 +28,6 @@ __all__ = [
     "Seat",
     "SecurityEvent",
     "SocialAccount",
+    "StoredFile",
     "User",
 ]

@@ -35,6 +35,7 @@ OPEN = {
     "docs/redoc/": "the contract is public",
     "v1/invitations/accept": "the token is the proof",
     "v1/decisions/<str:token>": "the token of the letter is the proof",
+    "v1/decisions/<str:token>/media/<str:sha256>": "the token of the letter is the proof",
     "v1/reports/<str:token>": "the signed link is the proof",
     "v1/acknowledge/<str:token>": "the signed token of the message is the proof",
     "v1/contacts/confirm/<str:token>": "the signed token of the letter is the proof",

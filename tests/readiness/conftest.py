@@ -9,6 +9,7 @@ import pytest
 from tests.alerting.conftest import hook, mailbox, twilio  # noqa: F401 - fixtures
 from tests.cast import Answer, Person
 from tests.conftest import North
+from tests.incidents.conftest import assessed, crisis, plan  # noqa: F401 - fixtures
 from tests.incidents.stage import settle
 
 STAGES = [
@@ -38,7 +39,7 @@ def decide(person: Person, verdict: str, asked: Answer) -> Answer:
     return person.post(f"{path}/{verdict}", {"comment": "Read."}, If_Match=person.get(path).etag)
 
 
-def published(author: Person, other: Person, plan: dict[str, Any]) -> dict[str, Any]:
+def published(author: Person, other: Person, plan: dict[str, Any]) -> dict[str, Any]:  # noqa: F811 - a wish, not the fixture
     """A plan that has been drafted, signed off, and is in force."""
     draft = author.post("plans", plan)
     assert draft.status == 201, draft.body

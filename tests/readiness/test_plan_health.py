@@ -10,7 +10,7 @@ import pytest
 from core.wall import inside
 from readiness.actions import tell_stale_plans
 from readiness.models import Plan
-from tests.alerting.conftest import Mailbox, mailbox  # noqa: F401 - a fixture
+from tests.alerting.conftest import Mailbox
 from tests.alerting.scene import LISTENING, policy_of
 from tests.cast import Person, events_of, run_due_jobs, seat_person
 from tests.conftest import North
@@ -62,7 +62,7 @@ def test_a_plan_goes_stale_is_announced_once_a_week_and_is_fresh_after_a_review(
     north: North,
     ana: Person,
     lea: Person,
-    mailbox: Mailbox,  # noqa: F811
+    mailbox: Mailbox,
     now: datetime,
     new_plan: dict[str, Any],
 ) -> None:

@@ -22,9 +22,9 @@ from tests.permissions.governance.scene import give, grant, grant_of, ids, open_
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-INSIDE = ("timeline", "notes", "duties", "tasks", "clocks", "report")
+INSIDE = ("timeline", "notes", "duties", "tasks", "clocks", "files", "report")
 # Lists that tell of incidents or of what is in them. Pages, pauses and signals stay on the brand.
-LISTS = ("incidents", "statements", "post-mortems", "posts", "approvals", "events")
+LISTS = ("incidents", "statements", "post-mortems", "posts", "approvals", "events", "facts")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ def full(
 ) -> Crisis:
     """A crisis with a note, duties, tasks and clocks, a released statement and another in draft, and a review."""
     assert bo.post(f"incidents/{crisis.pk}/notes", {"text": "The chief knew"}).status == 201
+    fact = {
+        "brand": str(north.aurora.pk),
+        "incident": str(crisis.pk),
+        "name": "victims",
+        "type": "number",
+        "value": "3",
+    }
+    assert bo.post("facts", fact | {"good_for_minutes": 60}).status == 201
     told = release(bo, approved(bo, [lea, cy], crisis, north))
     assert told.status == 200, told.body
     draft(bo, crisis, north, "Another word")
