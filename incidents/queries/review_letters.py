@@ -41,7 +41,8 @@ def part_letter(participant_id: UUID, at: datetime) -> Letter | None:
         ]
     )
     subject = f"{incident.reference}: your part in the review"
-    return Letter(uuid5(person.pk, str(person.reminders)), person.seat.user.email, subject, text)
+    letter_id = uuid5(person.pk, str(person.reminders))
+    return Letter(letter_id, person.seat.user.email, subject, text, incident.brand_id, person.seat_id)
 
 
 def owner_letter(postmortem_id: UUID, _at: datetime) -> Letter | None:
@@ -66,7 +67,8 @@ def owner_letter(postmortem_id: UUID, _at: datetime) -> Letter | None:
         ]
     ).rstrip()
     subject = f"{incident.reference}: {'the review is overdue' if late else 'the review'}"
-    return Letter(uuid5(review.pk, f"{review.reminders} {late}"), review.owner.user.email, subject, text)
+    letter_id = uuid5(review.pk, f"{review.reminders} {late}")
+    return Letter(letter_id, review.owner.user.email, subject, text, incident.brand_id, review.owner_id)
 
 
 def improvement_letter(improvement_id: UUID, _at: datetime) -> Letter | None:
@@ -86,7 +88,8 @@ def improvement_letter(improvement_id: UUID, _at: datetime) -> Letter | None:
             f"It was to be done by {row.due_on:%Y-%m-%d}, and is {row.get_stage_display().lower()}.",
         ]
     )
-    return Letter(uuid5(row.pk, f"overdue {row.due_on}"), reader.user.email, f"Overdue: {row.title}", text)
+    letter_id = uuid5(row.pk, f"overdue {row.due_on}")
+    return Letter(letter_id, reader.user.email, f"Overdue: {row.title}", text, incident.brand_id, reader.pk)
 
 
 def _waits(review: PostMortem) -> bool:

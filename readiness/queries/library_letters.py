@@ -57,7 +57,8 @@ def ending_letter(message_id: UUID, at: datetime) -> Letter | None:
     )
     # Two notices of one approval are two letters; a repeat of one is the same.
     letter_id = uuid5(message.pk, f"{message.approval_id} {days}")
-    return Letter(letter_id, keeper.user.email, f"{message.brand.name}: {message.title} is approved until {end}", text)
+    subject = f"{message.brand.name}: {message.title} is approved until {end}"
+    return Letter(letter_id, keeper.user.email, subject, text, message.brand_id, keeper.pk)
 
 
 def stale_fact_letter(fact_id: UUID, at: datetime) -> Letter | None:
@@ -79,4 +80,5 @@ def stale_fact_letter(fact_id: UUID, at: datetime) -> Letter | None:
         ]
     )
     letter_id = uuid5(fact.pk, str(fact.version))
-    return Letter(letter_id, keeper.user.email, f"{incident.reference}: is {fact.name} still true?", text)
+    subject = f"{incident.reference}: is {fact.name} still true?"
+    return Letter(letter_id, keeper.user.email, subject, text, fact.brand_id, keeper.pk)
