@@ -1,7 +1,8 @@
 """Charts as SVG text: volume against its expected band, and the share of negative mentions against normal.
 
 Drawn by hand: no script, no inline style, every colour a class, so that a strict content policy holds and the page's
-light, dark and print colours apply. Whatever comes from outside passes `format_html`.
+light, dark and print colours apply. Whatever comes from outside passes `format_html`. A still chart, for a document
+instead of a page, brings its own style, has larger letters, and holds no words of people at all.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 WIDTH = 960
-LEFT, RIGHT = 52, 18
-TOP, BOTTOM = 46, 30  # the top holds the numbers of the marks
+LEFT, RIGHT = 56, 18
+TOP, BOTTOM = 46, 34  # the top holds the numbers of the marks
+LABEL_HALF = 46  # no tick's label is wider than twice this
 BADGE_Y, BADGE_R, BADGE_GAP = 14, 9, 21
 MOST_TICKS = 8
 MOST_MARKS = 40
+
+# The style that a still chart brings along.
+STILL: Final = mark_safe((Path(__file__).resolve().parent / "templates" / "insights" / "still.css").read_text())  # noqa: S308
 
 Place = tuple[float, float]
 Mark = dict[str, Any]
@@ -49,7 +55,7 @@ class Frame:
 
 
 def volume_chart(
-    points: Sequence[dict[str, Any]], marks: Sequence[Mark], *, width: timedelta, zone: ZoneInfo
+    points: Sequence[dict[str, Any]], marks: Sequence[Mark], *, width: timedelta, zone: ZoneInfo, still: bool = False
 ) -> SafeString:
     """Mentions in each step, the band that 19 of 20 normal steps lie in, and what rose above it."""
     if not points:
@@ -59,23 +65,24 @@ def volume_chart(
     middle = width / 2
     heard = [(frame.x(p["at"] + middle), frame.y(p["volume"])) for p in points]
     body = [
-        _grid(frame, lambda value: f"{value:,.0f}"),
+        _grid(frame, count_in_short),
         _time_axis(frame, zone),
         *[_band(frame, run, middle) for run in _runs(points, "expected")],
         format_html('<path class="volume-area" d="{}"/>', _area(heard, frame.floor)),
         _excess(frame, points, heard, middle),
         format_html('<path class="volume-line" d="{}"/>', _line(heard)),
-        _marks(frame, marks),
-        _hover(frame, points, width, zone, _volume_words),
+        _marks(frame, marks, still=still),
+        SafeString("") if still else _hover(frame, points, width, zone, _volume_words),
     ]
-    return _svg(
-        "volume-chart", frame, body, "Mentions over time",
+    return figure(
+        "volume-chart", frame.height, body, "Mentions over time",
         "Mentions in each step against the range that was expected, with the decisions as numbered marks.",
+        still=still,
     )  # fmt: skip
 
 
 def mood_chart(
-    points: Sequence[dict[str, Any]], marks: Sequence[Mark], *, width: timedelta, zone: ZoneInfo
+    points: Sequence[dict[str, Any]], marks: Sequence[Mark], *, width: timedelta, zone: ZoneInfo, still: bool = False
 ) -> SafeString:
     """The share of negative mentions in each step that has enough of them, against the brand's normal share."""
     if not points:
@@ -93,18 +100,26 @@ def mood_chart(
         line = [(frame.x(p["at"] + middle), frame.y(p["share"])) for p in run]
         body.append(format_html('<path class="mood-area" d="{}"/>', _area(line, frame.floor)))
         body.append(format_html('<path class="mood-line" d="{}"/>', _line(line)))
-    body += [_marks(frame, marks), _hover(frame, shares, width, zone, _mood_words)]
-    return _svg(
-        "mood-chart", frame, body, "Share of negative mentions over time",
+    body.append(_marks(frame, marks, still=still))
+    if not still:
+        body.append(_hover(frame, shares, width, zone, _mood_words))
+    return figure(
+        "mood-chart", frame.height, body, "Share of negative mentions over time",
         "The share of negative mentions in each step against the brand's normal share.",
+        still=still,
     )  # fmt: skip
 
 
-def _svg(name: str, frame: Frame, body: Iterable[SafeString], title: str, about: str) -> SafeString:
+def figure(
+    name: str, height: int, body: Iterable[SafeString], title: str, about: str, *, still: bool = False
+) -> SafeString:
+    """A whole chart, `height` high, `WIDTH` wide, with its title and description for those who do not see it."""
+    style = format_html("<style>{}</style>", STILL) if still else ""
     return format_html(
         '<svg class="chart" role="img" aria-labelledby="{0}-title {0}-desc" viewBox="0 0 {1} {2}" '
-        'xmlns="http://www.w3.org/2000/svg"><title id="{0}-title">{3}</title><desc id="{0}-desc">{4}</desc>{5}</svg>',
-        name, WIDTH, frame.height, title, about, mark_safe("".join(body)),  # noqa: S308 - each part is escaped already
+        'xmlns="http://www.w3.org/2000/svg"><title id="{0}-title">{3}</title><desc id="{0}-desc">{4}</desc>'
+        "{5}{6}</svg>",
+        name, WIDTH, height, title, about, style, mark_safe("".join(body)),  # noqa: S308 - each part is escaped already
     )  # fmt: skip
 
 
@@ -123,13 +138,21 @@ def nice_ceiling(value: float) -> float:
         factors = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
+def count_in_short(value: float) -> str:
+    """A number for an axis: `800`, `12,000`, `240k`, `1.5M`."""
+    for unit, sign in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit and value >= 20_000:  # noqa: PLR2004 - from here on thousands are shorter
+            return f"{value / unit:.3g}{sign}"
+    return f"{value:,.0f}"
+
+
 def _grid(frame: Frame, said: Callable[[float], str]) -> SafeString:
     values = [frame.top_value * part / 4 for part in range(5)]
     return format_html_join(
         "",
         '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
         '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>',
-        [(LEFT, WIDTH - RIGHT, _n(frame.y(v)), _n(frame.y(v)), LEFT - 8, _n(frame.y(v) + 4), said(v)) for v in values],
+        [(LEFT, WIDTH - RIGHT, n(frame.y(v)), n(frame.y(v)), LEFT - 8, n(frame.y(v) + 4), said(v)) for v in values],
     )
 
 
@@ -148,8 +171,9 @@ def _time_axis(frame: Frame, zone: ZoneInfo) -> SafeString:
         local = tick.astimezone(zone)
         said = f"{local:%H:%M}" if interval < timedelta(days=1) and local.date() == day else f"{local:%-d %b %H:%M}"
         day = local.date()
-        x = _n(frame.x(tick))
-        rows.append((x, x, frame.floor, frame.floor + 5, x, frame.height - 9, said))
+        x = frame.x(tick)
+        middle = min(max(x, LABEL_HALF), WIDTH - LABEL_HALF)
+        rows.append((n(x), n(x), frame.floor, frame.floor + 5, n(middle), frame.height - 9, said))
         tick += interval
     return format_html_join(
         "",
@@ -203,29 +227,29 @@ def _excess(frame: Frame, points: Sequence[dict[str, Any]], heard: Sequence[Plac
 
 
 def _line(places: Sequence[Place]) -> str:
-    return "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in places)
+    return "M" + "L".join(f"{n(x)} {n(y)}" for x, y in places)
 
 
 def _area(places: Sequence[Place], floor: float) -> str:
     return f"{_line([(places[0][0], floor), *places, (places[-1][0], floor)])}Z"
 
 
-def _marks(frame: Frame, marks: Sequence[Mark]) -> SafeString:
+def _marks(frame: Frame, marks: Sequence[Mark], *, still: bool) -> SafeString:
     """A line where each decision fell, and its number above; numbers that would cover each other move aside."""
     shown = [mark for mark in marks[:MOST_MARKS] if frame.start <= mark["at"] <= frame.end]
     places = [frame.x(mark["at"]) for mark in shown]
     badges = spread(places, gap=BADGE_GAP, low=LEFT, high=WIDTH - RIGHT + BADGE_R / 2)
     return format_html_join(
         "",
-        '<g class="mark"><title>{}</title><path class="mark-line" d="M{} {}L{} {}L{} {}"/>'
+        '<g class="mark">{}<path class="mark-line" d="M{} {}L{} {}L{} {}"/>'
         '<circle class="badge" cx="{}" cy="{}" r="{}"/>'
         '<text class="badge-number" x="{}" y="{}" text-anchor="middle">{}</text></g>',
         [
             (
-                mark["label"],
-                _n(x), frame.floor, _n(x), TOP - 6, _n(badge), BADGE_Y + BADGE_R,
-                _n(badge), BADGE_Y, BADGE_R,
-                _n(badge), BADGE_Y + 4, mark["number"],
+                "" if still else format_html("<title>{}</title>", mark["label"]),
+                n(x), frame.floor, n(x), TOP - 6, n(badge), BADGE_Y + BADGE_R,
+                n(badge), BADGE_Y, BADGE_R,
+                n(badge), BADGE_Y + 4, mark["number"],
             )
             for mark, x, badge in zip(shown, places, badges, strict=True)
         ],
@@ -258,7 +282,7 @@ def _hover(
         '<rect class="hover" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
         [
             (
-                _n(frame.x(p["at"])), TOP, _n(column), frame.floor - TOP,
+                n(frame.x(p["at"])), TOP, n(column), frame.floor - TOP,
                 f"{p['at'].astimezone(zone):%-d %b %H:%M} · {said(p)}",
             )
             for p in points
@@ -278,5 +302,6 @@ def _mood_words(point: dict[str, Any]) -> str:
     return f"{point['share']:.0%} negative ({point['negative']} of {point['volume']})"
 
 
-def _n(value: float) -> str:
+def n(value: float) -> str:
+    """A coordinate to a tenth: the same picture on every machine, and short."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
