@@ -47,6 +47,8 @@ ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0
 CSRF_FAILURE_VIEW = "core.http.problems.csrf_failure"
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+# Folders with fonts for reports as PDF, beyond those that the project brings along: Chinese, Japanese, Korean, Thai, ….
+REPORT_FONTS = [folder for folder in os.environ.get("REPORT_FONTS", "").split(os.pathsep) if folder]
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -34,7 +34,9 @@ def draw(report: str, *, fonts: list[str], at: int) -> bytes:
         ignore_system_fonts=True,
         sys_inputs={"report": report},
     )
-    drawn: bytes = compiler.compile(format="pdf", timestamp=at, pdf_tags=True)
+    drawn = compiler.compile(format="pdf", timestamp=at, pdf_tags=True)
+    if not isinstance(drawn, bytes):  # a list only for formats of one file a page
+        raise TypeError("No document was drawn.")
     return drawn
 
 

@@ -13,6 +13,7 @@ CLOCKS = {
     "acknowledge": "somebody has taken it",
     "first_words": "first public words",
     "update": "next update",
+    "internal_update": "next internal update",
 }
 VERDICTS = {"approve": "approved", "reject": "rejected", "changes": "asked for changes"}
 # What an event says beyond its name. A name that is missing here is told by the name alone.
