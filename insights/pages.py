@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,12 +11,9 @@ from django.views.decorators.http import require_safe
 from core.http.pages import page
 from core.wall import wall
 from incidents.models import Incident
-from incidents.states import ClockKind, Stage, StatementStage, TaskStage
-from insights.charts import mood_chart, volume_chart
+from insights.layout import laid_out
 from insights.links import ReportLink, opened
-from insights.queries import MARKED, report_of
-from insights.words import seconds_in_words
-from listening.queries import STEPS
+from insights.queries import report_of
 from permissions.gate import allowed
 from permissions.models import ApiKey
 from permissions.needs import Need
@@ -39,7 +34,7 @@ def report_page(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG0
         if incident is None:
             return page("insights/gone.html", {}, status=404)
         report = report_of(incident, audience=link.audience, at=now)
-    return page("insights/report.html", page_of(report))
+    return page("insights/report.html", laid_out(report))
 
 
 def _incident_of(link: ReportLink, *, at: datetime) -> Incident | None:
