@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, Final
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from insights import drawing
 from insights.clock_chart import kept
 from insights.layout import laid_out
 from insights.queries import MARKED
+from insights.words import VERDICTS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MOST_SECONDS: Final = 15
@@ -249,6 +251,7 @@ def _statement(found: dict[str, Any], time: _Times) -> dict[str, Any]:
         "texts": [
             {
                 "text": part["text"],
+                "right_to_left": right_to_left(part["text"]),
                 "where": f"{part['account']} on {part['network']}" if part["account"] else "Not sent yet.",
                 "when": f"published {time.day_and_second(part['published_at'])}"
                 if part["published_at"]
@@ -268,6 +271,7 @@ def _statement(found: dict[str, Any], time: _Times) -> dict[str, Any]:
         "voices": [
             {
                 "approved": voice["verdict"] == "approve",
+                "verdict": VERDICTS[voice["verdict"]],
                 "stage": voice["stage"],
                 "person": (voice["person"] or "somebody")
                 + (f" on behalf of {voice['on_behalf_of']}" if voice["on_behalf_of"] else ""),
@@ -279,6 +283,12 @@ def _statement(found: dict[str, Any], time: _Times) -> dict[str, Any]:
         "version": found["version"],
         "digest": found["digest"],
     }
+
+
+def right_to_left(text: str) -> bool:
+    """Whether it begins in a script that is written from the right; signs and digits say nothing."""
+    first = next((side for sign in text if (side := bidirectional(sign)) in {"L", "R", "AL"}), "L")
+    return first != "L"
 
 
 def clean(part: Any) -> Any:
