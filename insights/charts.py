@@ -169,7 +169,8 @@ def _time_axis(frame: Frame, zone: ZoneInfo) -> SafeString:
     tick = midnight + ((frame.start - midnight) // interval + 1) * interval
     while tick < frame.end:
         local = tick.astimezone(zone)
-        said = f"{local:%H:%M}" if interval < timedelta(days=1) and local.date() == day else f"{local:%-d %b %H:%M}"
+        date, hour = f"{local:%-d %b}", f"{local:%H:%M}"
+        said = date if interval >= timedelta(days=1) else hour if local.date() == day else f"{date} {hour}"
         day = local.date()
         x = frame.x(tick)
         middle = min(max(x, LABEL_HALF), WIDTH - LABEL_HALF)

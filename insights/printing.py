@@ -32,8 +32,8 @@ _turns = BoundedSemaphore(AT_ONCE)
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 LONG: Final = re.compile(r"[^\s\u200b]{25,}")
 PIECE: Final = re.compile(r".{18}(?![\u0300-\u036f\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff])", re.DOTALL)
-# What no font has a sign for, and no reader a use.
-UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What no font has a sign for, and what makes a text read otherwise than it stands.
+UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
 
 
 class CannotDraw(Refusal):
@@ -198,6 +198,12 @@ class _Times:
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
 
+    def day(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%-d %B %Y}"
+
+    def minute(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%H:%M}"
+
     def day_and_minute(self, at: datetime | None) -> str:
         return f"{at.astimezone(self.zone):%-d %b %Y, %H:%M}" if at else ""
 
@@ -221,13 +227,18 @@ def _lead(incident: dict[str, Any], time: _Times) -> str:
         )
         if incident[key]
     ]
-    said = " · ".join(f"{word} {time.day_and_minute(at)}" for word, at in steps)
+    said, day = [], ""
+    for word, at in steps:
+        on, minute = time.day(at), time.minute(at)
+        said.append(f"{word} {minute}" if on == day else f"{word} {on}, {minute}")
+        day = on
+    told = " · ".join(said)
     plan = (
         f"By the plan “{incident['plan']}”, frozen when the crisis was activated."
         if incident["plan"]
         else "The brand had no plan in force."
     )
-    return f"{said[:1].upper()}{said[1:]}. {plan}"
+    return f"{told[:1].upper()}{told[1:]}. {plan}"
 
 
 def _alt(peak: str, points: list[dict[str, Any]], marks: int, time: _Times) -> str:
