@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core.http.pages import page
-from core.wall import wall
+from core.http.problems import Problem, render
+from core.wall import inside
 from incidents.models import Incident
 from insights.layout import laid_out
 from insights.links import ReportLink, opened
+from insights.printing import CannotDraw, printed
 from insights.queries import report_of
 from permissions.gate import allowed
 from permissions.models import ApiKey
@@ -23,18 +27,39 @@ from tenants.queries import caller_in_office
 
 
 @require_safe
-def report_page(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    """Show the report that a link opens, or say that it opens nothing; which of the reasons it is stays unsaid."""
+@transaction.non_atomic_requests
+def report_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the report that a link opens, as a page or with `?format=pdf` as a document.
+
+    A link that opens nothing says no more than that; which of the reasons it is stays unsaid.
+    """
     now = timezone.now()
     link = opened(token, at=now)
     if link is None:
         return page("insights/gone.html", {}, status=404)
-    with wall(link.agency_id):
+    with inside(link.agency_id):
         incident = _incident_of(link, at=now)
         if incident is None:
             return page("insights/gone.html", {}, status=404)
         report = report_of(incident, audience=link.audience, at=now)
+    if request.GET.get("format") == "pdf":
+        return _document(request, report)
     return page("insights/report.html", laid_out(report))
+
+
+def _document(request: HttpRequest, report: dict[str, Any]) -> HttpResponse:
+    try:
+        drawn = printed(report)
+    except CannotDraw as refusal:
+        return render(Problem.of_refusal(refusal), request)
+    headers = {
+        "Content-Disposition": f'inline; filename="{report["incident"]["reference"]}.pdf"',
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Robots-Tag": "noindex",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HttpResponse(drawn, content_type="application/pdf", headers=headers)
 
 
 def _incident_of(link: ReportLink, *, at: datetime) -> Incident | None:

@@ -1,4 +1,4 @@
-"""The report as tables: one part of it at a time, as CSV. The timeline comes whole and in pieces, however long it is."""
+"""The report as tables: one part of it at a time, as CSV. The timeline comes whole, however long it is, in pieces."""
 
 from __future__ import annotations
 

@@ -29,7 +29,10 @@ class ReportIncident(_Part):
     title = serializers.CharField()
     kind = serializers.CharField()
     severity = serializers.IntegerField()
+    priority = serializers.IntegerField()
+    urgency = serializers.CharField()
     stage = serializers.CharField()
+    agency = serializers.CharField()
     brand = serializers.CharField()
     time_zone = serializers.CharField()
     plan = _word(help_text="The plan that was frozen into the incident.")
@@ -38,6 +41,23 @@ class ReportIncident(_Part):
     contained_at = _instant()
     resolved_at = _instant()
     closed_at = _instant()
+    stood_down_at = _instant()
+
+
+class ReportSeverity(_Part):
+    """How grave it was said to be, from then on."""
+
+    at = serializers.DateTimeField()
+    severity = serializers.IntegerField()
+    by = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+class ReportDecision(_Part):
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    by = serializers.CharField(allow_blank=True)
 
 
 class ReportNumbers(_Part):
@@ -94,6 +114,7 @@ class ReportEntry(_Part):
     actor = serializers.CharField()
     actor_kind = serializers.CharField()
     note = _word()
+    reason = _word(help_text="Why, where the note is a decision.")
 
 
 class ReportText(_Part):
@@ -166,8 +187,11 @@ class ReportPause(_Part):
     reason = serializers.CharField()
     scope = serializers.CharField()
     started_at = serializers.DateTimeField()
+    started_by = _word(help_text="Null: a rule.")
     effective_at = _instant()
     lifted_at = _instant()
+    lift_reason = _word()
+    held = serializers.IntegerField(allow_null=True, help_text="Posts that it kept back; null while it stands.")
 
 
 class ReportLesson(_Part):
@@ -189,9 +213,11 @@ class ReportView(_Part):
     generated_at = serializers.DateTimeField()
     audience = serializers.CharField(help_text="staff or client")
     incident = ReportIncident()
+    severity = ReportSeverity(many=True)
     numbers = ReportNumbers()
     series = ReportSeries()
     marks = ReportMark(many=True)
+    decisions = ReportDecision(many=True)
     timeline = ReportEntry(many=True)
     timeline_truncated = serializers.BooleanField()
     statements = ReportStatement(many=True)
