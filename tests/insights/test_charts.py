@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insights.charts import mood_chart, nice_ceiling, spread, volume_chart
+from incidents.states import ClockKind
+from insights.charts import WIDTH, count_in_short, mood_chart, nice_ceiling, spread, volume_chart
+from insights.clock_chart import clock_chart, kept
 from insights.numbers import MOST_POINTS, Moments, durations, height, window_of
-from insights.words import seconds_in_words
+from insights.words import CLOCKS, seconds_in_words
 from listening.queries import STEPS, Point
 
 NOON = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin loses an hour
 STEP = timedelta(minutes=5)
+SIGNS = {"clock-met", "clock-late", "clock-missed", "clock-open"}
 
 
 def point(place: int, volume: int = 10, *, band: bool = True) -> dict[str, Any]:
@@ -104,3 +107,46 @@ def test_the_worst_mood_is_not_that_of_a_handful() -> None:
 )
 def test_lengths_of_time_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert seconds_in_words(seconds) == said
+
+
+def clock(kind: str, *, minutes: int = 60, taken: float | None, state: str) -> dict[str, Any]:
+    met = None if taken is None else NOON + timedelta(minutes=taken)
+    due = NOON + timedelta(minutes=minutes)
+    return {"kind": kind, "minutes": minutes, "started_at": NOON, "due_at": due, "met_at": met, "state": state}
+
+
+def test_each_clock_has_a_sign_by_how_it_ended() -> None:
+    clocks = [
+        clock("acknowledge", minutes=15, taken=3, state="met"),
+        clock("update", taken=30, state="met"),
+        clock("update", taken=90, state="met_late"),
+        clock("update", taken=None, state="breached"),
+        clock("internal_update", taken=None, state="running"),
+    ]
+    svg = str(clock_chart(clocks, at=NOON + timedelta(minutes=20)))
+    root = ET.fromstring(svg)  # noqa: S314 - our own text
+    signs = [sign.attrib["class"] for sign in root if sign.attrib.get("class") in SIGNS]
+    assert signs == ["clock-met", "clock-met", "clock-late", "clock-missed", "clock-open"]
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"met in 3 min", "1 of 3 in time", "still open after 20 min"} <= set(texts)
+    assert kept(clocks) == (2, 4)
+
+
+def test_a_clock_that_took_for_ever_stays_in_the_frame() -> None:
+    svg = str(clock_chart([clock("first_words", minutes=1, taken=100_000, state="met_late")], at=NOON))
+    root = ET.fromstring(svg)  # noqa: S314 - our own text
+    lines = list(root.iter("{http://www.w3.org/2000/svg}line"))
+    assert lines
+    assert all(0 <= float(line.attrib["x2"]) <= WIDTH for line in lines)
+    assert clock_chart([], at=NOON) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (800, "800"), (12_000, "12,000"), (240_000, "240k"), (1_500_000, "1.5M")]
+)
+def test_large_numbers_are_short_at_an_axis(value: float, said: str) -> None:
+    assert count_in_short(value) == said
+
+
+def test_every_kind_of_clock_has_words() -> None:
+    assert set(CLOCKS) == set(ClockKind)
