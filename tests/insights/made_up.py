@@ -171,7 +171,7 @@ def report(*, audience: str = "staff", entries: int = 12, **said: Any) -> dict[s
                         "wrong, and it is gone. We are sorry.\n\nWe will not explain it away. 🧡", 71,
                     ),
                     _text("Сегодня утром мы пошутили неудачно. Нам жаль.", 71, "@aurora_ru", "vk"),
-                    _text("Bugun ertalab biz noto‘g‘ri hazil qildik. Uzr so‘raymiz. Ўзбекистон, қ ғ ҳ.", 72, "@aurora_uz"),
+                    _text("Bugun ertalab noto\u02bbg\u02bbri hazil qildik. Ўзбекистон.", 72, "@aurora_uz"),
                     _text("مزحنا هذا الصباح مزحة آذت من يعتنون بالآخرين. نحن آسفون.", 72, "@aurora_ar"),
                 ],
                 voices=[
@@ -189,7 +189,7 @@ def report(*, audience: str = "staff", entries: int = 12, **said: Any) -> dict[s
                 bypasses=[
                     {
                         "people": ["Lea Lead", "Ana Owner"], "at": after(94), "of_these_words": True,
-                        "reasons": ["Nobody at the client can be reached.", "A false quote is spreading by the minute."],
+                        "reasons": ["Nobody at the client can be reached.", "A false quote is spreading."],
                     }
                 ],
             ),
@@ -208,7 +208,8 @@ def report(*, audience: str = "staff", entries: int = 12, **said: Any) -> dict[s
             {"duty": "Client liaison", "holder": "Bo Account", "deputy": None},
         ],
         "tasks": [
-            {"title": "Take the post down", "duty": "Commander", "stage": "DONE", "due_at": after(30), "finished_at": after(21)},
+            {"title": "Take the post down", "duty": "Commander", "stage": "DONE", "due_at": after(30),
+             "finished_at": after(21)},
             {"title": "Call the client's head of communications", "duty": "Client liaison", "stage": "DONE",
              "due_at": after(25), "finished_at": after(24)},
             {"title": "Brief the shops", "duty": "", "stage": "SKIPPED", "due_at": None, "finished_at": None},
@@ -229,7 +230,7 @@ def report(*, audience: str = "staff", entries: int = 12, **said: Any) -> dict[s
                 "client_view": "We would have wanted to be called before the holding statement, not after it.",
             },
             "lessons": [
-                {"text": "Lead and legal look at the same time at severity 1 and 2.", "owner": "Lea Lead", "due_on": "2026-04-01"},
+                {"text": "Lead and legal look at the same time.", "owner": "Lea Lead", "due_on": "2026-04-01"},
                 {"text": "A second deputy for the client's approval.", "owner": None, "due_on": "2026-04-15"},
             ],
         },

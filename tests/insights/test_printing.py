@@ -18,7 +18,7 @@ HOSTILE = [
     ']#panic("evaluated")[',
     '"); #panic("evaluated"); ("',
     '*/ #eval("panic()") /*',
-    "#read(\"/etc/passwd\") $ #panic() $ `x` ```typ #panic()``` <label> @reference \\ // = - +",
+    '#read("/etc/passwd") $ #panic() $ `x` ```typ #panic()``` <label> @reference \\ // = - +',
     "<script>alert(1)</script></text></svg><svg onload=x>{{7*7}}",
 ]  # fmt: skip
 
@@ -64,8 +64,7 @@ def test_a_document_is_tagged_titled_and_written_once() -> None:
 def test_what_people_wrote_is_never_read_as_markup(words: str) -> None:
     ready = everywhere(prepared(made_up.report()), words)
     assert drawn(ready).startswith(b"%PDF-")
-    said = json.dumps(headings(ready))
-    assert json.dumps(words)[1:-1] in said or "evaluated" in said, "it stands there as text"
+    assert words in [body.get("text") for body in headings(ready)], "it stands there as text"
 
 
 def test_a_program_that_evaluated_would_be_noticed(tmp_path: Any) -> None:
@@ -80,7 +79,7 @@ def test_a_program_that_evaluated_would_be_noticed(tmp_path: Any) -> None:
     ("words", "shown"),
     [
         ("Сегодня утром мы пошутили неудачно", True),
-        ("Ўзбекистон қ ғ ҳ; noto‘g‘ri", True),
+        ("Ўзбекистон қ ғ ҳ; noto\u02bbg\u02bbri", True),
         ("مزحنا هذا الصباح", True),
         ("Ελληνικά, tiếng Việt, Čeština, हिन्दी, שלום", True),
         ("🧡🔥👍", True),
@@ -140,14 +139,14 @@ def test_only_so_many_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_text_is_set_from_the_side_that_its_script_begins_at() -> None:
-    said = ["We are sorry", "12 – نحن آسفون", "שלום", "🧡 Мы", "", "..."]
+    said = ["We are sorry", "12 - نحن آسفون", "שלום", "🧡 Мы", "", "..."]
     assert [right_to_left(text) for text in said] == [False, True, True, False, False, False]
 
 
 def test_times_are_those_of_the_brand() -> None:
     ready = prepared(made_up.report())
     assert ready["lead"].startswith(
-        "Opened 12 March 2026, 09:50 · activated 09:56 · contained 13:30 · resolved 18:20 · closed 13 March 2026, 13:40."
+        "Opened 12 March 2026, 09:50 · activated 09:56 · contained 13:30 · resolved 18:20 · closed 13 March 2026, 13:40"
     )
     assert ready["marks"][0]["when"] == "12 Mar, 09:46:00"
     assert ready["charts"]["clocks_alt"] == "Response clocks: 8 of 10 promises were kept in time."
