@@ -96,16 +96,16 @@ SELECT uuidv7(back), %(agency)s, %(after)s + n, (ARRAY['incident.changed', 'page
  ORDER BY n
 """
 BUCKETS = """
-INSERT INTO listening_bucket (agency_id, brand_id, minute, source_id, language, volume, negative, reach, authors,
+INSERT INTO listening_bucket (id, agency_id, brand_id, minute, source_id, language, volume, negative, reach, authors,
     loudest, watched)
-SELECT %(agency)s, %(brand)s, date_trunc('minute', %(start)s) + m * interval '1 minute', source, language,
+SELECT uuidv7(), %(agency)s, %(brand)s, date_trunc('minute', %(start)s) + m * interval '1 minute', source, language,
     %(each)s + (m %% 97 < %(rest)s)::int, %(each)s / 2, 1000 * %(each)s, %(each)s, 1000, 0
   FROM generate_series(0, %(minutes)s - 1) AS m, unnest(%(sources)s::uuid[]) AS source,
        unnest(ARRAY['en', 'de', 'ru', 'uz']) AS language
 """
 BANDS = """
-INSERT INTO listening_band (agency_id, brand_id, starts_at, minutes, expected, low, high, negative_share)
-SELECT %(agency)s, %(brand)s, date_bin('5 minutes', %(start)s, 'epoch') + n * interval '5 minutes', 5, 40, 20, 70, 0.2
+INSERT INTO listening_band (id, agency_id, brand_id, starts_at, minutes, expected, low, high, negative_share)
+SELECT uuidv7(), %(agency)s, %(brand)s, date_bin('5 minutes', %(start)s, 'epoch') + n * interval '5 minutes', 5, 40, 20, 70, 0.2
   FROM generate_series(0, %(minutes)s / 5) AS n
 """
 MENTIONS = """
@@ -283,8 +283,8 @@ class _Stage:
                 signal.save()
                 cursor.execute(
                     "UPDATE incidents_incident SET cause_kind = 'listening.signal', cause_id = %s, opened_at = %s, "
-                    "activated_at = %s WHERE id = (SELECT max(id::text)::uuid FROM incidents_incident "
-                    "WHERE brand_id = %s) RETURNING id",
+                    "activated_at = %s WHERE id = (SELECT id FROM incidents_incident "
+                    "WHERE brand_id = %s ORDER BY id DESC LIMIT 1) RETURNING id",
                     [signal.pk, start, start, brand],
                 )
                 incident = cursor.fetchone()[0]

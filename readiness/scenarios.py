@@ -98,6 +98,13 @@ CLOSINGS: Final = (
     "", "what now?", "I have proof.", "does anybody else see this?", "my whole street talks about it.",
     "answer us.", "since this morning.", "I called them twice.", "what do the papers say?", "not for the first time.",
 )  # fmt: skip
+DETAILS: Final = (
+    "", "", "my neighbour says the same", "it was on the radio in {place}", "the hotline only plays music",
+    "I have been a customer for ten years", "my mother is in tears", "they asked me to delete my review",
+    "a friend who works there confirms it", "the shop in {place} has closed its doors", "I want my money back",
+    "there are hundreds of comments already", "my lawyer has written to them", "we tell everybody at school",
+    "a reporter has called me", "photos follow", "the council of {place} looks into it",
+)  # fmt: skip
 # Mentions a minute of an ordinary time, and where the storm is highest.
 SIZES: Final[dict[str, tuple[int, int]]] = {"small": (1, 15), "medium": (2, 50), "large": (3, 150)}
 
@@ -239,8 +246,11 @@ def _said(phase: Mapping[str, Any], number: int, draw: Random, brand: str) -> Sa
     texts = own or (CALM_TEXTS if calm else TYPES["product_harm"][1])
     if own and calm and phase["mood"] == MIXED:
         texts = CALM_TEXTS
-    said = draw.choice(list(texts)).replace("{brand}", brand).replace("{place}", draw.choice(PLACES))
-    words = said if calm else f"{draw.choice(OPENINGS)} {said} {draw.choice(CLOSINGS)}".strip()
+    said = draw.choice(list(texts))
+    if not calm:
+        parts = (draw.choice(OPENINGS), said, draw.choice(DETAILS), draw.choice(DETAILS), draw.choice(CLOSINGS))
+        said = " ".join(part for part in parts if part)
+    words = said.replace("{brand}", brand).replace("{place}", draw.choice(PLACES))
     loud = draw.random() < 0.01  # noqa: PLR2004 - one of a hundred is somebody whom many read
     followers = draw.randint(5_000, 40_000) if loud else draw.randint(3, 900)
     return Said(number, f"player{draw.randrange(10**6):06d}", followers, words)

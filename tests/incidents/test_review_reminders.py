@@ -9,8 +9,7 @@ import pytest
 
 from core.letters import DESKS, Letter
 from core.wall import inside
-from incidents.actions import begin_review
-from incidents.actions.postmortems import remind_of_review, tell_review_overdue
+from incidents.actions.postmortems import begin_review, remind_of_review, tell_review_overdue
 from incidents.models import Incident, PostMortem
 from jobs.models import Job
 from readiness.actions import publish_plan

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.wall import inside
-from incidents.actions import begin_review
+from incidents.actions.postmortems import begin_review
 from incidents.models import Incident, PostMortem, ReviewSection
 from permissions.needs import Need
 from readiness.actions import publish_plan

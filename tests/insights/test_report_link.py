@@ -45,7 +45,7 @@ def test_it_opens_without_signing_in(storm: Incident, lea: Person) -> None:
     assert page.headers["Content-Type"].startswith("text/html")
     html = page.body.decode()
     assert "A bad joke" in html
-    assert html.count('<svg class="chart"') == 2
+    assert html.count('<svg class="chart"') == 3
     name, actor, facts = events_of(storm)[-1]
     assert (name, actor) == ("report.shared", str(lea.actor))
     assert facts["expires_at"].startswith(shared.body["expires_at"][:19])
