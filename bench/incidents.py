@@ -105,7 +105,8 @@ SELECT uuidv7(), %(agency)s, %(brand)s, date_trunc('minute', %(start)s) + m * in
 """
 BANDS = """
 INSERT INTO listening_band (id, agency_id, brand_id, starts_at, minutes, expected, low, high, negative_share)
-SELECT uuidv7(), %(agency)s, %(brand)s, date_bin('5 minutes', %(start)s, 'epoch') + n * interval '5 minutes', 5, 40, 20, 70, 0.2
+SELECT uuidv7(), %(agency)s, %(brand)s, date_bin('5 minutes', %(start)s, 'epoch') + n * interval '5 minutes',
+       5, 40, 20, 70, 0.2
   FROM generate_series(0, %(minutes)s / 5) AS n
 """
 MENTIONS = """
