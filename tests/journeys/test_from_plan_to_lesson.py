@@ -54,6 +54,12 @@ def agree(approval: str, *people: Person) -> None:
     settle()
 
 
+def parts_of(person: Person, review: str) -> dict[str, str]:
+    """The paths of the parts of a review that somebody sees, by name."""
+    found = done(person.get(f"review-sections?post_mortem={review}&limit=100"))["items"]
+    return {part["name"]: f"review-sections/{part['id']}" for part in found}
+
+
 def make_ready(north: North, ana: Person, bo: Person, lea: Person, cy: Person, now: datetime) -> str:
     """A plan that somebody else signed off, a policy in force, and first words approved beforehand; their id."""
     brand, account = str(north.aurora.pk), str(north.aurora_account.pk)
@@ -174,3 +180,51 @@ def test_a_crisis_from_the_plan_to_the_lesson(
         "statement.published", "pause.lifted", "incident.resolved", "incident.put_under_review",
     ):  # fmt: skip
         assert name in told, name
+
+    # Both sides write their part, people say how it went, and a lesson becomes the next draft of the plan.
+    [review] = done(lea.get(f"post-mortems?incident={opened['id']}"))["items"]
+    path = f"post-mortems/{review['id']}"
+    mine, theirs = parts_of(lea, review["id"]), parts_of(cy, review["id"])
+    assert list(theirs) == ["client"], "the agency's parts are not the client's to read before the release"
+    done(cy.patch(theirs["client"], {"text": "We were told late."}, If_Match=cy.get(theirs["client"]).etag))
+    assert "told late" not in str(done(lea.get(mine["client"]))), "nor the client's draft the agency's"
+    act(cy, theirs["client"], "hand-in")
+    assert "told late" in str(done(lea.get(mine["client"])))
+    done(lea.patch(mine["summary"], {"text": "A joke met a hard week."}, If_Match=lea.get(mine["summary"]).etag))
+    act(lea, mine["summary"], "hand-in")
+    [rating] = done(lea.get(f"review-ratings?post_mortem={review['id']}"))["items"]
+    asked = f"review-ratings/{rating['id']}"
+    done(
+        lea.patch(
+            asked,
+            {"scores": {"heard_early": 4, "client_informed": 2}, "words": "Told late."},
+            If_Match=lea.get(asked).etag,
+        )
+    )
+    change = {"clocks": [{"kind": "acknowledge", "minutes": 3}, {"kind": "first_words", "minutes": 30}]}
+    lesson = done(
+        lea.post(
+            "improvements",
+            {"post_mortem": review["id"], "kind": "plan", "title": "Answer sooner", "proposal": {"change": change},
+             "owner": str(lea.seat.pk), "due_on": (now + timedelta(days=14)).date()},
+        ),
+        201,
+    )  # fmt: skip
+    act(lea, f"improvements/{lesson['id']}", "accept")
+    act(lea, path, "release")
+    drafts = done(lea.get(f"plan-drafts?brand={brand}"))["items"]
+    draft = next(one for one in drafts if one["stage"] == "DRAFT")
+    assert "Answer sooner" in draft["reason"]
+    agree(act(lea, f"plan-drafts/{draft['id']}", "submit", {})["approval"], ana)
+    in_force = done(bo.get(f"plans/in-force?brand={brand}"))
+    assert (in_force["number"], in_force["body"]["clocks"][1]["minutes"]) == (2, 30)
+    assert done(lea.get(f"improvements/{lesson['id']}"))["stage"] == "DONE"
+
+    # The report tells the client's board what happened, and the file is closed.
+    report = done(cy.get(f"{incident}/report"))
+    assert report["postmortem"]["sections"]["client"] == "We were told late."
+    assert report["numbers"]["first_words"] is not None
+    document = cy.get(f"{incident}/report?format=pdf")
+    assert (document.status, document.body[:5]) == (200, b"%PDF-")
+    done(lea.post(f"{incident}/close", {"note": "One lesson."}))
+    assert done(lea.get(incident))["stage"] == "CLOSED"

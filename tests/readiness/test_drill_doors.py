@@ -9,10 +9,10 @@ import pytest
 
 from alerting.actions import (
     create_channel,
-    queue_notifications,
     raise_page,
     write_personal_rules,
 )
+from alerting.actions.notifications import queue_notifications
 from alerting.models import Notification, Page
 from alerting.queries.drills import MARK, as_drill
 from alerting.queries.recipients import recipients
