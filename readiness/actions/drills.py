@@ -262,10 +262,14 @@ def _prepare(
     messages = _fork_library(drill.brand_id, twin, accounts, at=at)
     named = in_force.body.get("alert", {}).get("escalation_policy")
     climbed = policy_for(drill.brand_id, named=UUID(named) if named else None)
+    ladder = played_ladder(climbed, speed=drill.speed, players=players, last_resort=working(players))
     policy = create_escalation_policy(
         name=f"Drill: {climbed['name']}"[:120],
         brand_id=twin.pk,
-        **played_ladder(climbed, speed=drill.speed, players=players, last_resort=working(players)),
+        steps=[{**step, "notify": _by_id(step["notify"])} for step in ladder["steps"]],
+        last_resort=_by_id(ladder["last_resort"]),
+        repeats=ladder["repeats"],
+        lapses_minutes=ladder["lapses_minutes"],
         by=by,
         at=at,
     )
@@ -397,3 +401,11 @@ def leave_drills(seat_id: UUID, _by: Actor, _at: datetime) -> int:
         drill.version += 1
         drill.save(update_fields=["participants", "version"])
     return len(drills)
+
+
+def _by_id(targets: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Targets of a frozen policy as whoever writes one names them: people and rotas by their ids."""
+    return [
+        {kind: UUID(named) if kind in {"seat", "rota"} else named for kind, named in target.items()}
+        for target in targets
+    ]

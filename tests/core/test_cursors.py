@@ -182,10 +182,10 @@ def test_an_order_in_which_rows_could_tie_is_a_defect(keyset: tuple[str, ...]) -
         keyset_of(IdempotentAnswer, view(*keyset))
 
 
-def test_the_description_names_both_parameters_and_the_body() -> None:
+def test_the_description_names_the_parameters_and_the_body() -> None:
     paginator = KeysetPagination()
     names = [parameter["name"] for parameter in paginator.get_schema_operation_parameters(None)]
-    assert names == ["limit", "cursor"]
+    assert names == ["limit", "cursor", "drills"]
     schema = paginator.get_paginated_response_schema({"type": "array"})
     assert schema["required"] == ["items", "next"]
     assert schema["properties"]["next"]["type"] == ["string", "null"]

@@ -234,7 +234,7 @@ def test_a_threshold_holds_as_soon_as_it_is_accepted(north: North, review: PostM
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "wish",
     [
         {"monitor_only": True},
         {"retention_days": 30},
@@ -244,10 +244,8 @@ def test_a_threshold_holds_as_soon_as_it_is_accepted(north: North, review: PostM
         {"quorum": {"5": 1}},
     ],
 )
-def test_a_threshold_that_could_not_be_set_is_refused(
-    review: PostMortem, lea: Person, settings: dict[str, Any]
-) -> None:
-    refused = propose(lea, review, "threshold", {"settings": settings})
+def test_a_threshold_that_could_not_be_set_is_refused(review: PostMortem, lea: Person, wish: dict[str, Any]) -> None:
+    refused = propose(lea, review, "threshold", {"settings": wish})
     assert (refused.status, refused.body["errors"][0]["field"].startswith("proposal.settings")) == (400, True)
 
 

@@ -178,7 +178,9 @@ def test_a_link_opens_the_document_too(storm: Incident, lea: Person) -> None:
 
 
 def test_severity_is_told_with_who_said_so(storm: Incident, lea: Person) -> None:
-    raised = lea.post(f"incidents/{storm.pk}/change-severity", {"severity": 1, "reason": "It is on television."})
+    path = f"incidents/{storm.pk}"
+    worse = {"severity": 1, "reason": "It is on television."}
+    raised = lea.post(f"{path}/change-severity", worse, If_Match=lea.get(path).etag)
     assert raised.status == 200, raised.body
     told = report(lea, storm).body["severity"]
     assert [(one["severity"], one["by"], one["reason"]) for one in told] == [
