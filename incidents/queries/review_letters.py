@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from core.letters import Letter
 from incidents.models import Improvement, PostMortem, ReviewParticipant, ReviewSection
 from incidents.queries.reviews import may, ratings_of
-from incidents.states import ImprovementStage, PostMortemStage, SectionStage
+from incidents.states import ImprovementStage, PostMortemStage, SectionStage, Stage
 from permissions.needs import Need
 from tenants.models import Seat
 
@@ -93,4 +93,5 @@ def improvement_letter(improvement_id: UUID, _at: datetime) -> Letter | None:
 
 
 def _waits(review: PostMortem) -> bool:
-    return review.stage == PostMortemStage.DRAFT and review.waived_at is None
+    under_review = review.incident.stage == Stage.UNDER_REVIEW
+    return under_review and review.stage == PostMortemStage.DRAFT and review.waived_at is None

@@ -19,7 +19,7 @@ def test_the_review_begins_with_the_timeline(resolved: Incident, review: PostMor
         before = [str(pk) for pk in of_the_incident.filter(at__lte=resolved.resolved_at).values_list("pk", flat=True)]
     assert review.timeline == before
     assert (review.stage, review.owner_id) == ("DRAFT", lea.seat.pk)
-    told = {"events": len(before), "due_at": review.due_at.isoformat().replace("+00:00", "Z"), "asked": 3}
+    told = {"events": len(before), "due_at": review.due_at.isoformat().replace("+00:00", "Z"), "asked": 4}
     assert events_of(review) == [("postmortem.drafted", str(lea.actor), told)]
     assert events_of(resolved)[-1] == (
         "incident.put_under_review",

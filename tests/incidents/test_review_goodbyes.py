@@ -55,9 +55,7 @@ def test_another_sees_to_the_review(north: North, review: PostMortem, lea: Perso
         assert ReviewParticipant.objects.get(seat=lea.seat).excused_at is not None
 
 
-def test_what_they_answered_and_handed_in_stays(
-    north: North, review: PostMortem, cy: Person, dee: Person, ana: Person
-) -> None:
+def test_what_they_answered_and_handed_in_stays(cy: Person, review: PostMortem, dee: Person, ana: Person) -> None:
     rate(dee, review, heard_early=4)
     path = section(cy, review, "client")
     write(cy, path, "We were told late.")
@@ -69,7 +67,7 @@ def test_what_they_answered_and_handed_in_stays(
 
 
 def test_a_successor_takes_what_they_may_and_rates_nothing(
-    north: North, review: PostMortem, lea: Person, cy: Person, bo: Person, ana: Person, now: datetime
+    north: North, cy: Person, review: PostMortem, lea: Person, bo: Person, ana: Person, now: datetime
 ) -> None:
     lesson(lea, review, lea)
     far = seat_person(north.agency, "fay", "crisis_lead", brands=[north.borealis], at=now)
@@ -91,10 +89,3 @@ def test_a_successor_takes_what_they_may_and_rates_nothing(
         theirs = give_sections(cy.seat.pk, bo.caller(now), ana.actor, now)
         assert (theirs.count, [thing.why for thing in theirs.kept]) == (0, ["cannot_write"])
     assert seen(ana, f"post-mortems/{review.pk}", "release").status == 200
-
-
-def test_without_anybody_it_has_no_owner(north: North, review: PostMortem, lea: Person) -> None:
-    """Only whoever could release it sees to it; an agency without such a person sees that nobody does."""
-    say_goodbye(lea, lea)
-    with inside(north.agency.pk):
-        assert PostMortem.objects.get().owner_id is None

@@ -33,7 +33,10 @@ def crowd(north: North, incident: Incident, side: str, count: int, now: datetime
     ]
     for person in people:
         if side == "client":
-            wish = {"scope": "brand", "brand": str(north.aurora.pk), "reason": "x", "incident": str(incident.pk)}
+            wish = {
+                "scope": "brand", "scope_id": str(north.aurora.pk), "kind": "crisis", "reason": "x",
+                "incident": str(incident.pk),
+            }  # fmt: skip
             paused = person.post("pauses", wish)
             assert paused.status in (200, 201, 202), paused.body
         else:
@@ -89,7 +92,7 @@ def test_an_answer_is_seen_by_whoever_gave_it_alone(
     for absent in (f"/v1/agencies/north/review-ratings/{mine}", f"review-ratings/{mine}"):
         assert eve.get(absent).status == 404
         assert eve.patch(absent, {"scores": {}}).status == 404
-    robot = key_of(lea, *(need for need in Need if need.value.startswith("incidents.")))
+    robot = key_of(lea, Need.INCIDENTS_READ, Need.INCIDENTS_CONTRIBUTE)
     assert robot.get(f"review-ratings/{mine}").status == 404
     assert robot.get("review-ratings").body["items"] == []
 

@@ -27,7 +27,7 @@ def names(answer: Any) -> list[tuple[str, str]]:
     return [(row["name"], row["side"]) for row in answer.body["items"]]
 
 
-def test_every_review_has_general_parts_and_the_clients(review: PostMortem, lea: Person, cy: Person) -> None:
+def test_every_review_has_general_parts_and_the_clients(cy: Person, review: PostMortem, lea: Person) -> None:
     told = lea.get(f"review-sections?post_mortem={review.pk}")
     assert names(told) == [*((name, "agency") for name in GENERAL), ("client", "client")]
     assert {row["asked"] for row in told.body["items"][:4]} == {str(lea.seat.pk)}
