@@ -164,16 +164,11 @@ def test_what_moves_goes_on_moving(kind: str) -> None:
     assert shown == [100, 200, 300]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_way_to_say_a_colour_is_understood(mode: str) -> None:
-    image = Image.new("RGBA", (6, 6), (255, 255, 255, 255)).convert("L").convert("I" if mode.startswith("I") else mode)
-    if mode.startswith("I"):
-        image = Image.new(mode, (6, 6), 65_535)
+    image = Image.new(mode, (6, 6), 65_535) if mode == "I;16" else Image.new("L", (6, 6), 255).convert(mode)
     out = io.BytesIO()
-    try:
-        image.save(out, "PNG")
-    except OSError:
-        pytest.skip("PNG has no such mode")
+    image.save(out, "PNG")
     picture = made_anew(out.getvalue(), PNG)
     with Image.open(io.BytesIO(picture.content)) as after:
         assert after.convert("L").getpixel((0, 0)) == 255

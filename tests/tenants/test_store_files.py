@@ -144,14 +144,16 @@ def test_a_transaction_that_fails_keeps_no_row(north: North, now: datetime, lyin
 
 
 @committing
-def test_of_many_who_store_the_same_at_once_one_writes(north: North, now: datetime, lying: None) -> None:
+def test_who_stores_what_is_being_forgotten_stores_it_anew(north: North, now: datetime, lying: None) -> None:
+    with inside(north.agency.pk):
+        store_file(content=picture_of("PNG"), at=now - timedelta(days=1))
     gate, found = threading.Barrier(6), list[str]()
 
     def store() -> None:
         gate.wait()
         try:
             with inside(north.agency.pk):
-                found.append(store_file(content=picture_of("PNG"), at=now).path)
+                found.append(store_file(content=picture_of("PNG"), at=now - timedelta(days=1)).path)
         finally:
             connections.close_all()
 
@@ -159,7 +161,7 @@ def test_of_many_who_store_the_same_at_once_one_writes(north: North, now: dateti
         gate.wait()
         try:
             with inside(north.agency.pk):
-                forget_files(at=now + timedelta(days=1))
+                forget_files(at=now)
         finally:
             connections.close_all()
 
