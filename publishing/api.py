@@ -32,11 +32,19 @@ from readiness.states import RuleSeverity
 from tenants.models import Brand, SocialAccount
 
 
+class PostPicture(serializers.Serializer[Any]):
+    sha256 = serializers.CharField()
+    type = serializers.CharField(help_text="Its media type.")
+    alt = serializers.CharField(help_text="What is to be seen, for those who cannot see it.")
+
+
 class PostView(serializers.ModelSerializer[Post]):
+    media = PostPicture(many=True, read_only=True)
+
     class Meta:
         model = Post
         fields = [
-            "id", "brand", "account", "incident", "text", "lane", "scheduled_at", "stage", "held_reason", "trouble",
+            "id", "brand", "account", "incident", "text", "media", "lane", "scheduled_at", "stage", "held_reason", "trouble",
             "digest", "approval", "author_seat_id", "import_id", "external_id", "url", "created_at", "published_at",
             "taken_down_at", "version",
         ]  # fmt: skip
