@@ -44,7 +44,8 @@ class PostView(serializers.ModelSerializer[Post]):
     class Meta:
         model = Post
         fields = [
-            "id", "brand", "account", "incident", "text", "media", "lane", "scheduled_at", "stage", "held_reason", "trouble",
+            "id", "brand", "account", "incident", "text", "media", "lane", "scheduled_at", "stage", "held_reason",
+            "trouble",
             "digest", "approval", "author_seat_id", "import_id", "external_id", "url", "created_at", "published_at",
             "taken_down_at", "version",
         ]  # fmt: skip
