@@ -36,6 +36,7 @@ def _list(items: dict[str, Any], *, least: int = 0, most: int) -> dict[str, Any]
 
 _FLAG = {"type": "boolean"}
 _NAME = {"type": "string", "minLength": 1, "maxLength": 80}
+_OR_NONE = _NAME | {"minLength": 0}
 _ID = {"type": "string", "pattern": UUID_TEXT}
 _SEAT = {"anyOf": [_ID, {"type": "null"}]}
 _TITLE = {"type": "string", "minLength": 1, "maxLength": 120}
@@ -62,7 +63,7 @@ SHAPE: dict[str, Any] = {
         {
             "crisis_kinds": _list(_KIND, least=1, most=20),
             "duties": _list(
-                _object({"duty": _NAME, "role": _NAME}, {"seat": _SEAT, "deputy": _SEAT, "department": _NAME}),
+                _object({"duty": _NAME, "role": _NAME}, {"seat": _SEAT, "deputy": _SEAT, "department": _OR_NONE}),
                 most=50,
             ),
             # The stages' own rules are those of approvals, and are checked there.

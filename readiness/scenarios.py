@@ -182,7 +182,7 @@ def _errors_between(scenario: Mapping[str, Any], speed: int) -> list[dict[str, s
     told = sum(phase["minutes"] for phase in scenario["phases"])
     if told > LONGEST_MINUTES:
         _wrong(errors, "scenario.phases", "out_of_range", f"At most {LONGEST_MINUTES} minutes together.")
-    if not told <= scenario["lasts_minutes"] <= LONGEST_MINUTES + TIME_TO_FINISH:
+    elif not told <= scenario["lasts_minutes"] <= LONGEST_MINUTES + TIME_TO_FINISH:
         _wrong(errors, "scenario.lasts_minutes", "out_of_range", f"At least the {told} minutes of its phases.")
     for place, phase in enumerate(scenario["phases"]):
         if phase["per_minute"] * speed > MOST_A_MINUTE:

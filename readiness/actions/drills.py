@@ -130,7 +130,7 @@ def change_drill(*, drill_id: UUID, said: Mapping[str, Any], by: Actor, at: date
         check_scenario({key: drill.scenario[key] for key in ("phases", "seed", "lasts_minutes")}, speed=speed)
     if "participants" in wanted:
         wanted["participants"] = _checked_players(wanted["participants"], brand_id=drill.brand_id, at=at)
-    fields = [name for name, value in wanted.items() if getattr(drill, name) != value]
+    fields = [name for name, value in sorted(wanted.items()) if getattr(drill, name) != value]
     for name in fields:
         setattr(drill, name, wanted[name])
     if fields:

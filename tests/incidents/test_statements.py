@@ -32,7 +32,8 @@ def test_drafting_writes_the_exact_words(north: North, crisis: Incident, bo: Per
     assert answer.body["stage"] == "DRAFT"
     newest = answer.body["versions"][0]
     assert (newest["number"], newest["language"], newest["approval"]) == (1, "en", None)
-    assert newest["deliveries"] == [{"account": str(north.aurora_account.pk), "text": "  Two spaces stay.  "}]
+    said = {"account": str(north.aurora_account.pk), "language": "en", "text": "  Two spaces stay.  ", "media": []}
+    assert newest["deliveries"] == [said]
     assert events_of(statement_of(crisis, answer)) == [
         ("statement.drafted", str(bo.actor), {"title": "Apology", "version": 1, "digest": newest["digest"]})
     ]

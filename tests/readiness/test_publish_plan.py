@@ -46,6 +46,13 @@ def changed(change: Callable[[Body], object]) -> Body:
 
 
 @pytest.mark.django_db
+def test_a_plan_in_full_form_says_the_same_again(check: Check) -> None:
+    """So that whoever reads a plan may write it back."""
+    whole = check(BODY)
+    assert check(whole) == whole
+
+
+@pytest.mark.django_db
 def test_a_plan_is_in_force_when_somebody_else_has_signed_it_off(
     north: North, ana: Person, lea: Person, new_plan: Body
 ) -> None:
