@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from incidents.queries.reviews import QUESTIONS
 from incidents.states import ClockKind, Stage, StatementStage, TaskStage
 from insights.charts import mood_chart, volume_chart
 from insights.clock_chart import clock_chart, kept
@@ -38,6 +39,10 @@ CLOCK_STATES: Final = {
     "stopped": "stopped",
     "running": "running",
 }
+
+
+# Of whom a rating is the average.
+RATED_BY = ("average", "agency", "client")
 
 
 def laid_out(report: dict[str, Any], *, still: bool = False) -> dict[str, Any]:
@@ -91,6 +96,14 @@ def laid_out(report: dict[str, Any], *, still: bool = False) -> dict[str, Any]:
         "sections": [
             {"title": SECTIONS.get(name) or titled(name), "text": text}
             for name, text in (report["postmortem"] or {"sections": {}})["sections"].items()
+        ],
+        "ratings": [
+            {
+                "question": QUESTIONS[rated["question"]],
+                **{who: "\u2013" if rated[who] is None else f"{rated[who]:.1f}" for who in RATED_BY},
+            }
+            for rated in (report["postmortem"] or {"ratings": {"questions": []}})["ratings"]["questions"]
+            if rated["average"] is not None
         ],
     }
 

@@ -167,6 +167,7 @@ def prepared(report: dict[str, Any]) -> dict[str, Any]:
             for task in shown["tasks"]
         ],
         "sections": shown["sections"],
+        "ratings": shown["ratings"],
         "lessons": [
             {
                 "text": lesson["text"],

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from incidents.models import Improvement, PostMortem
-from incidents.queries.reviews import shown_to, words_of
+from incidents.queries.reviews import ratings_of, shown_to, words_of
 from incidents.states import ImprovementStage, PostMortemStage
 
 
@@ -37,6 +37,7 @@ def review_told(
         "stage": postmortem.stage,
         "released_at": postmortem.released_at,
         "sections": {name: text for name, text in texts.items() if text},
+        "ratings": postmortem.ratings or ratings_of(postmortem),
         "lessons": [
             {
                 "text": change.title,

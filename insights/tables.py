@@ -49,9 +49,12 @@ def _statements(report: dict[str, Any]) -> Iterable[Row]:
 
 
 def _review(report: dict[str, Any]) -> Iterable[Row]:
-    postmortem = report["postmortem"] or {"sections": {}, "lessons": []}
+    postmortem = report["postmortem"] or {"sections": {}, "ratings": {"questions": []}, "lessons": []}
     for name, text in postmortem["sections"].items():
         yield "section", name, text, None, None
+    for rated in postmortem["ratings"]["questions"]:
+        if rated["average"] is not None:
+            yield "rating", rated["question"], f"{rated['average']:.1f}", None, None
     for lesson in postmortem["lessons"]:
         yield "improvement", None, lesson["text"], lesson["owner"], lesson["due_on"]
 

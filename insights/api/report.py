@@ -104,7 +104,9 @@ class Reports(OfAnIncident):
             (200, "text/html"): OpenApiTypes.STR,
             (200, "application/pdf"): OpenApiTypes.BINARY,
             (200, "text/csv"): OpenApiTypes.STR,
-            503: OpenApiResponse(description="`cannot_draw`: too many documents at once; Retry-After says when."),
+            (503, "application/problem+json"): OpenApiResponse(
+                OpenApiTypes.OBJECT, description="`cannot_draw`: too many documents at once; Retry-After says when."
+            ),
         },
     )
     def list(self, request: Request, **_: Any) -> HttpResponseBase:

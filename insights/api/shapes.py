@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from incidents.api.postmortems import RatingsView
+
 
 class _Part(serializers.Serializer[Any]):
     """One part of the report."""
@@ -218,6 +220,7 @@ class ReportReview(_Part):
     stage = serializers.CharField()
     released_at = _instant()
     sections = serializers.DictField(child=serializers.CharField())
+    ratings = RatingsView()
     lessons = ReportLesson(many=True)
 
 

@@ -227,7 +227,16 @@ def report(*, audience: str = "staff", entries: int = 12, **said: Any) -> dict[s
                 "said the first words after 33, and had apologised in four languages after an hour.",
                 "what_went_well": "The pause held at once. Nobody had to look for a telephone number.",
                 "what_went_wrong": "Legal saw the words only after the lead had agreed: eight minutes were lost.",
-                "client_view": "We would have wanted to be called before the holding statement, not after it.",
+                "client": "We would have wanted to be called before the holding statement, not after it.",
+            },
+            "ratings": {
+                "asked": 9, "answered": 7,
+                "questions": [
+                    {"question": "heard_early", "answers": 7, "average": 4.6, "agency": 4.8, "client": 4.3},
+                    {"question": "knew_what_to_do", "answers": 7, "average": 4.0, "agency": 4.3, "client": 3.7},
+                    {"question": "approvals_quick", "answers": 6, "average": 2.7, "agency": 2.7, "client": 2.7},
+                    {"question": "client_informed", "answers": 2, "average": None, "agency": None, "client": None},
+                ],
             },
             "lessons": [
                 {"text": "Lead and legal look at the same time.", "owner": "Lea Lead", "due_on": "2026-04-01"},

@@ -156,3 +156,13 @@ def test_charts_of_a_document_hold_no_words_of_people() -> None:
     charts = prepared(made_up.report())["charts"]
     assert "apologise" not in charts["volume"] + charts["mood"]
     assert "<style>" in charts["volume"]
+
+
+def test_ratings_are_drawn_where_enough_have_answered() -> None:
+    drawn_ones = prepared(made_up.report())["ratings"]
+    assert [rated["question"] for rated in drawn_ones] == [
+        "Did we hear of it early enough?", "Did you know what to do?", "Were approvals quick enough?",
+    ]  # fmt: skip
+    assert drawn_ones[1] == {
+        "question": "Did you know what to do?", "average": "4.0", "agency": "4.3", "client": "3.7",
+    }  # fmt: skip

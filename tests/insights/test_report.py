@@ -83,6 +83,8 @@ def test_a_review_is_in_it_once_the_reader_may_see_it(storm: Incident, lea: Pers
     assert lea.post("improvements", {**wish, "due_on": "2099-12-24"}).status == 201
     told = lea.get(f"incidents/{storm.pk}/report").body["postmortem"]
     assert told["sections"] == {"summary": "A joke."}
+    assert told["ratings"]["answered"] == 0
+    assert {rated["average"] for rated in told["ratings"]["questions"]} == {None}
     assert told["lessons"] == [{"text": "Ask legal first.", "owner": "Lea", "due_on": "2099-12-24"}]
     assert cy.get(f"incidents/{storm.pk}/report").body["postmortem"] is None
     release_review(lea, found)
