@@ -13,6 +13,7 @@ from insights.measures import moments_of
 from insights.numbers import Moments
 from ledger.models import Event
 from listening.actions.backtest import alarms_under
+from readiness.actions import ABOUT_MESSAGE
 
 # The detector learns what is normal from these two weeks, and looks at no more than these days of the storm.
 LEARNS: Final = timedelta(days=14)
@@ -119,7 +120,7 @@ def _with_approval(incident: Incident, moments: Moments, wanted: timedelta, foun
         found.explained.append("Nothing was said in public: no approval could have made it faster.")
         return timedelta()
     approval = _of_first_words(incident, moments.first_words)
-    if approval is None or approval.granted_at is None or approval.requested_at < incident.opened_at:
+    if approval is None or approval.granted_at is None or approval.about_kind == ABOUT_MESSAGE:
         found.explained.append("The first words were agreed to beforehand: no approval could have made them faster.")
         return timedelta()
     took = approval.granted_at - approval.requested_at

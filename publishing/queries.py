@@ -17,7 +17,6 @@ from permissions.queries.keys import key_alive
 from publishing.models import Attempt, Pause, Post
 from publishing.states import AttemptStage, HeldReason, Lane, PostStage
 from readiness.keeping import Objection, Said, objections
-from readiness.policy_rules import Media
 from readiness.queries.facts import why_untrue
 from tenants.queries import caller_in_office
 
@@ -76,7 +75,8 @@ def why_held(post: Post, *, at: datetime) -> HeldReason | None:
 def objections_to(post: Post, *, at: datetime) -> list[Objection]:
     """What the policies in force object to in a post, if it goes out at an instant."""
     kind = "statement" if post.lane == Lane.STATEMENT else "post"
-    said = Said("text", post.text, post.account.network, media=Media(len(post.media)))
+    pictures = tuple(medium["alt"] for medium in post.media)
+    said = Said("", post.text, post.account.network, pictures=pictures)
     return objections(post.brand_id, [said], kind=kind, at=at)
 
 

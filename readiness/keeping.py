@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from core.refusals import Refusal
 from readiness.policy_rules import Context, Finding, Media, PolicyRules
 from readiness.queries.policies import policies_for
+from readiness.states import RuleKind
 
-NO_MEDIA = Media(0)
+# What can be said in the description of a picture, too; the other rules are about the text that it goes with.
+SPOKEN: Final = frozenset(
+    {RuleKind.BANNED, RuleKind.CONFIDENTIAL, RuleKind.EMBARGO, RuleKind.LINKS, RuleKind.PATTERN, RuleKind.TONE}
+)
 
 
 class AgainstPolicy(Refusal):
@@ -24,13 +28,24 @@ class AgainstPolicy(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text that is to appear on a network. `place` names it for whoever wrote it, as in `deliveries.0.text`."""
+    """A text that is to appear on a network, and what describes each picture that goes with it.
+
+    `place` names it for whoever wrote it, as in `deliveries.0`; its words are `deliveries.0.text` then, and those of
+    its first picture `deliveries.0.media.0.alt`.
+    """
 
     place: str
     text: str
     network: str
     language: str | None = None
-    media: Media = NO_MEDIA
+    pictures: tuple[str, ...] = ()
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Each of its texts, the words first, with the name of its place."""
+        path = f"{self.place}." if self.place else ""
+        yield f"{path}text", self.text
+        for number, alt in enumerate(self.pictures):
+            yield f"{path}media.{number}.alt", alt
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +96,18 @@ def objections_of(
 ) -> list[Objection]:
     """The same by rules at hand, for whoever has many texts."""
     known = None if claims is None else frozenset(claims)
-    return [
-        Objection(one.place, finding)
-        for one in said
-        for finding in rules.check(one.text, Context(at, one.network, one.language, kind, known, one.media)).findings
-    ]
+    found = []
+    for one in said:
+        context = Context(at, one.network, one.language, kind, known, Media(len(one.pictures)))
+        for number, (place, text) in enumerate(one.texts()):
+            findings = rules.check(text, context).findings
+            found += [Objection(place, each) for each in findings if number == 0 or _is_spoken(each)]
+    return found
+
+
+def _is_spoken(finding: Finding) -> bool:
+    """Whether it is about something that stands there; nothing has to stand in a picture's description."""
+    return finding.start is not None and finding.kind in SPOKEN
 
 
 def refuse_against_policy(

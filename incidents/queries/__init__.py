@@ -22,7 +22,6 @@ from publishing.states import PostStage
 from readiness.keeping import Objection, Said, objections
 from readiness.models import Image
 from readiness.plan_body import approval_stages_for
-from readiness.policy_rules import Media
 from tenants.models import SocialAccount, StoredFile
 
 # What is asked when the brand had no plan: the agency's crisis lead, then the client.
@@ -143,11 +142,11 @@ def sayings(version: StatementVersion) -> list[Said]:
     language = version.payload.get("language")
     return [
         Said(
-            f"deliveries.{place}.text",
+            f"deliveries.{place}",
             one.text,
             networks[one.account_id],
             one.language or language,
-            Media(len(one.media)),
+            tuple(medium["alt"] for medium in one.media),
         )
         for place, one in enumerate(said)
     ]

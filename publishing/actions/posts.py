@@ -103,7 +103,7 @@ def schedule_post(
     else:
         digest = digest_of_delivery(brand_id=account.brand_id, account_id=account.pk, text=text, media=media)
     if lane == Lane.ROUTINE:
-        _refuse_forbidden(account, text, lane, scheduled_at)
+        _refuse_forbidden(account, text, media, lane, scheduled_at)
     post = Post(
         id=uuid7(),
         brand_id=account.brand_id,
@@ -186,7 +186,7 @@ def _refuse_forbidden_items(items: Sequence[NewPost], accounts: Mapping[UUID, So
     rules = {brand_id: policies_for(brand_id).rules for brand_id in {one.brand_id for one in accounts.values()}}
     for place, item in enumerate(items):
         account = accounts[item.account_id]
-        said = [Said(f"posts.{place}.text", item.text, account.network)]
+        said = [Said(f"posts.{place}", item.text, account.network)]
         found = objections_of(rules[account.brand_id], said, kind="post", at=item.scheduled_at)
         forbidden += [one.facts() for one in found if one.finding.blocks]
     if forbidden:
@@ -203,7 +203,7 @@ def release_post(*, post_id: UUID, by: Actor, at: datetime) -> Post:
     stage = POST_LIFECYCLE.step("release", from_=post.stage)
     if pauses := pauses_over(post):
         raise Paused(pauses=[{"id": p.pk, "scope": p.scope, "kind": p.kind, "reason": p.reason} for p in pauses])
-    _refuse_forbidden(post.account, post.text, post.lane, at)
+    _refuse_forbidden(post.account, post.text, post.media, post.lane, at)
     if untrue := why_untrue(post.facts, at=at):
         raise untrue
     _set_again(post, stage, scheduled_at=at, by=by)
@@ -232,7 +232,7 @@ def rewrite_post(*, post_id: UUID, text: str, scheduled_at: datetime | None, by:
     stage = POST_LIFECYCLE.step("rewrite", from_=post.stage)
     when = scheduled_at or post.scheduled_at
     _raise_wrong(_wrong(text, when, at=at))
-    _refuse_forbidden(post.account, text, post.lane, when)
+    _refuse_forbidden(post.account, text, post.media, post.lane, when)
     post.text, post.facts = text, still_said(post.facts, [text])
     if post.approval_id is None:
         post.digest = digest_of_delivery(
@@ -389,9 +389,12 @@ def _wrong(text: str, scheduled_at: datetime, *, at: datetime) -> list[dict[str,
     return errors
 
 
-def _refuse_forbidden(account: SocialAccount, text: str, lane: str, when: datetime) -> None:
+def _refuse_forbidden(
+    account: SocialAccount, text: str, media: Sequence[Mapping[str, str]], lane: str, when: datetime
+) -> None:
     kind = "statement" if lane == Lane.STATEMENT else "post"
-    refuse_against_policy(account.brand_id, [Said("text", text, account.network)], kind=kind, at=when)
+    said = Said("", text, account.network, pictures=tuple(medium["alt"] for medium in media))
+    refuse_against_policy(account.brand_id, [said], kind=kind, at=when)
 
 
 def _raise_wrong(errors: list[dict[str, str]]) -> None:

@@ -24,6 +24,7 @@ from core.wall import standing_agency
 from jobs.actions import cancel, later, move
 from ledger.actions import record
 from readiness.actions.plan_drafts import nothing_there
+from readiness.keeping import Said, refuse_against_policy
 from readiness.models import Message
 from readiness.queries import plan_in_force, preapproved
 from tenants.models import SocialAccount
@@ -121,6 +122,17 @@ def _payload(
     return media_payload(brand_id=brand_id, deliveries=templates, slots=slots)
 
 
+def _refuse_forbidden(message: Message, *, at: datetime) -> None:
+    """Policies are asked about a message with its slots still open; what fills them is judged at release."""
+    places = [UUID(delivery["account"]) for delivery in message.deliveries]
+    networks = dict(SocialAccount.objects.filter(pk__in=places).values_list("pk", "network"))
+    said = [
+        Said(f"deliveries.{number}", delivery["text"], networks[account_id], message.language)
+        for number, (account_id, delivery) in enumerate(zip(places, message.deliveries, strict=True))
+    ]
+    refuse_against_policy(message.brand_id, said, kind=message.kind, at=at)
+
+
 @transaction.atomic
 def submit_message(
     *,
@@ -134,7 +146,7 @@ def submit_message(
 
     `stages` None asks the people whom the plan in force names. An agreement that is still unused is voided: from here
     on only the new one counts. Whoever wrote the message and whoever submits it are kept from deciding. Raises
-    MessageInApproval, NoApprovalProcess, or Invalid.
+    MessageInApproval, NoApprovalProcess, AgainstPolicy, or Invalid.
     """
     if expires_at > at + LONGEST_PREAPPROVAL:
         detail = f"At most {LONGEST_PREAPPROVAL.days} days ahead."
@@ -143,6 +155,7 @@ def submit_message(
     standing: Approval | None = Approval.objects.all().live().about(ABOUT_MESSAGE, message.pk).first()
     if standing is not None and standing.stage == ApprovalStage.PENDING:
         raise MessageInApproval(approval_id=standing.pk)
+    _refuse_forbidden(message, at=at)
     if stages is None:
         plan = plan_in_force(message.brand_id)
         if plan is None:

@@ -66,8 +66,11 @@ def _kept(content: bytes, kind: str, width: int | None, height: int | None, *, a
         path=path,
         stored_at=at,
     )
-    StoredFile.objects.bulk_create([row], ignore_conflicts=True)
-    kept: StoredFile = StoredFile.objects.select_for_update(of=("self",), no_key=True).get(sha256=digest)
+    same, kept = StoredFile.objects.filter(sha256=digest).select_for_update(of=("self",), no_key=True), None
+    # A row that stood in the way may be forgotten before it is held; then it is ours to insert.
+    while kept is None:
+        StoredFile.objects.bulk_create([row], ignore_conflicts=True)
+        kept = same.first()
     if kept.pk == row_id:
         put(path, content)
     return kept

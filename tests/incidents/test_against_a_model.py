@@ -53,6 +53,7 @@ from incidents.actions import (
     withdraw_statement,
 )
 from incidents.models import Delivery, Incident, PostMortem, Statement, StatementVersion
+from incidents.variants import Variant
 from publishing.actions import lift_pause, start_pause
 from publishing.actions.sending import send_post
 from readiness.models import PlanVersion
@@ -227,9 +228,9 @@ class Crisis(RuleBasedStateMachine):
 
     # -- words ------------------------------------------------------------------------------------------------------
 
-    def _deliveries(self) -> list[tuple[UUID, str]]:
+    def _deliveries(self) -> list[Variant]:
         self.known.texts += 1
-        return [(self.north.aurora_account.pk, f"We are sorry. ({self.known.texts})")]
+        return [Variant(self.north.aurora_account.pk, f"We are sorry. ({self.known.texts})")]
 
     @rule(author=st.sampled_from(["bo", "bo", "lea"]))
     @precondition(lambda self: len(self.known.said) < 2)
@@ -241,7 +242,7 @@ class Crisis(RuleBasedStateMachine):
             deliveries=deliveries, by=self.actor(author),
         )  # fmt: skip
         if made is not None:
-            self.known.said.append(Words(made.pk, deliveries[0][1], {author}))
+            self.known.said.append(Words(made.pk, deliveries[0].text, {author}))
 
     def pick(self, which: int) -> Words:
         return self.known.said[which % len(self.known.said)]
@@ -256,7 +257,7 @@ class Crisis(RuleBasedStateMachine):
             by=self.actor(author),
         )  # fmt: skip
         if wrong is None:
-            words.text, words.stage, words.asked, words.agreed = deliveries[0][1], "DRAFT", "none", []
+            words.text, words.stage, words.asked, words.agreed = deliveries[0].text, "DRAFT", "none", []
             words.authors.add(author)
 
     @rule(which=st.integers(0, 1))

@@ -52,7 +52,7 @@ def full(
     assert told.status == 200, told.body
     draft(bo, crisis, north, "Another word")
     with walled(north.agency):
-        PostMortem.objects.create(brand=north.aurora, incident=crisis, drafted_at=now)
+        PostMortem.objects.create(brand=north.aurora, incident=crisis, drafted_at=now, due_at=now)
     things = {path: ids(ana.get(_of(path, crisis))) for path in LISTS}
     assert all(things.values()), things
     return Crisis(crisis, things, (str(crisis.pk), crisis.reference, crisis.title, "The chief knew", "Another word"))

@@ -93,9 +93,10 @@ def test_a_successor_takes_shifts_steps_pages_duties_and_posts(
     assert (name, facts["reason"], facts["successor_id"]) == ("seat.revoked", "moved", str(mia.seat.pk))
     assert facts["handed_over"] == {
         "absences": 0, "acknowledged pages": 1, "calendar addresses": 0, "decisions that wait for them": 0,
-        "delegations": 0, "escalation steps": 1, "improvements": 0, "incident duties": 1, "incident tasks": 0,
-        "offered duties": 0, "parts of reviews": 0, "ratings of reviews": 0, "reviews": 0, "revocation tasks": 0,
-        "rota shifts": 2, "scheduled posts": 1, "shift swaps": 0, "silences": 0,
+        "delegations": 0, "escalation steps": 1, "facts that they keep true": 0, "improvements": 0,
+        "incident duties": 1, "incident tasks": 0, "offered duties": 0, "parts of reviews": 0,
+        "ratings of reviews": 0, "reviews": 0, "revocation tasks": 0, "rota shifts": 2,
+        "scheduled posts": 1, "shift swaps": 0, "silences": 0,
     }  # fmt: skip
     assert [facts["ended"][name] for name in ("rota shifts", "incident duties", "scheduled posts")] == [0, 0, 0]
     report = report_on(lea, by=ana)
