@@ -66,7 +66,7 @@ def test_a_bypass_is_marked_in_numbers_words_and_on_the_page(
     assert "APPROVAL BYPASSED by two people: It burns." in [entry["text"] for entry in report["timeline"]]
     shared = lea.post(f"incidents/{storm.pk}/report-link", {})
     page = send("GET", urlsplit(shared.body["url"]).path)
-    assert "Approval bypassed</strong> by Lea and Ana" in page.body.decode()
+    assert "APPROVAL BYPASSED</strong> by Lea and Ana" in page.body.decode()
 
 
 def test_who_spoke_for_whom_is_said_and_what_was_taken_over_stands_once(

@@ -62,6 +62,8 @@ SAID: dict[str, dict[str, Any]] = {
     "readiness.PolicyVersion": {"number": 1, "chapters": [], "rules": [], "audience": {"who": [], "due_days": 14}},
     "tenants.Invitation": {"side": "staff", "role": "responder"},
 }
+# A key that may be null, and in this row is not.
+COMES_AFTER = {"readiness.Image": {"tenants.StoredFile"}}
 
 
 def one_of_everything(agency: Agency, brand: Brand, person: Person, word: str) -> dict[str, UUID]:
@@ -85,7 +87,7 @@ def one_of_everything(agency: Agency, brand: Brand, person: Person, word: str) -
 
 def _needed(model: type[models.Model]) -> set[str]:
     keys: Iterable[Any] = (f for f in model._meta.concrete_fields if isinstance(f, TenantKey) and not f.null)
-    return {key.related_model._meta.label for key in keys}
+    return {key.related_model._meta.label for key in keys} | COMES_AFTER.get(model._meta.label, set())
 
 
 def _row_of(model: type[models.Model], known: dict[str, UUID], person: Person, word: str) -> Any:

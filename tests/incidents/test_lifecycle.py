@@ -73,7 +73,9 @@ def test_the_database_knows_the_moves_of_a_task(crisis: Incident) -> None:
 
 def test_the_database_knows_the_moves_of_a_review(crisis: Incident) -> None:
     with inside(crisis.agency_id):
-        review = PostMortem(brand_id=crisis.brand_id, incident=crisis, drafted_at=crisis.opened_at)
+        review = PostMortem(
+            brand_id=crisis.brand_id, incident=crisis, drafted_at=crisis.opened_at, due_at=crisis.opened_at
+        )
         review.save()
         agrees(review, PostMortemStage, POSTMORTEM_LIFECYCLE)
 

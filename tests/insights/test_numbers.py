@@ -54,6 +54,7 @@ class TestHalfLife:
 
 @pytest.mark.django_db
 def test_the_review_opens_with_figures_and_keeps_those_of_its_release(storm: Incident, lea: Person, cy: Person) -> None:
+    settle()
     lift(lea, storm)
     for verb in ("contain", "resolve", "put-under-review"):
         assert lea.post(f"incidents/{storm.pk}/{verb}").status == 200

@@ -179,7 +179,7 @@ def test_looking_for_drift_costs_the_same_for_one_leaver_and_for_many(
         ana.post(f"seats/{leaver.seat.pk}/revoke", {"reason": "left"})
         run_due_jobs()
         work_off(leaver, ana)
-    with inside(north.agency.pk), django_assert_max_num_queries(50):  # type: ignore[operator]
+    with inside(north.agency.pk), django_assert_max_num_queries(60):  # type: ignore[operator]
         assert list(drifted(at=now)) == []
 
 
