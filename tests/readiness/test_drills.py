@@ -178,7 +178,7 @@ def test_a_started_drill_stands_on_a_twin(
     )  # fmt: skip
     ends_at = datetime.fromisoformat(answer.body["ends_at"])
     began = datetime.fromisoformat(answer.body["started_at"])
-    assert ends_at - began == timedelta(minutes=13)
+    assert ends_at - began == timedelta(minutes=14)
 
 
 def test_on_a_twin_only_those_who_play_are_asked(
@@ -216,7 +216,9 @@ def test_a_twin_has_no_drill_and_no_outside(
     assert lea.post("drills", new_drill | {"brand": str(twin.pk)}).code == "drill_of_drill"
     outside = {"brand": str(twin.pk), "network": "mastodon", "handle": "@aurora"}
     assert ana.post("accounts", outside).code == "sandbox_only"
-    assert ana.post("accounts", outside | {"network": "sandbox"}).status == 201
+    known = ana.post("accounts", outside | {"network": "sandbox"})
+    assert known.code == "account_known", "the brand's own accounts are there already, in the sandbox"
+    assert ana.post("accounts", outside | {"network": "sandbox", "handle": "@second"}).status == 201
     invited = ana.post("invitations", {"email": "x@client.example", "side": "client", "role": "client_approver",
                                        "brands": [str(twin.pk)]})  # fmt: skip
     assert (invited.status, invited.code) == (409, "drill_invites_nobody")
