@@ -146,7 +146,7 @@ def sayings(version: StatementVersion) -> list[Said]:
             one.text,
             networks[one.account_id],
             one.language or language,
-            tuple(medium["alt"] for medium in one.media),
+            tuple(medium.alt for medium in one.media),
         )
         for place, one in enumerate(said)
     ]

@@ -66,7 +66,8 @@ def _kept(content: bytes, kind: str, width: int | None, height: int | None, *, a
         path=path,
         stored_at=at,
     )
-    same, kept = StoredFile.objects.filter(sha256=digest).select_for_update(of=("self",), no_key=True), None
+    same = StoredFile.objects.filter(sha256=digest).select_for_update(of=("self",), no_key=True)
+    kept: StoredFile | None = None
     # A row that stood in the way may be forgotten before it is held; then it is ours to insert.
     while kept is None:
         StoredFile.objects.bulk_create([row], ignore_conflicts=True)

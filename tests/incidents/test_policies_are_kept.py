@@ -10,11 +10,13 @@ import pytest
 from core.wall import inside
 from incidents.models import Incident, Statement
 from publishing.models import Post
-from readiness.actions import create_policy, publish_policy
+from readiness.actions import add_image, add_message, create_policy, publish_policy, submit_message
+from readiness.keeping import AgainstPolicy
 from readiness.models import Message
 from tests.cast import Answer, Person, events_of
 from tests.conftest import North
-from tests.incidents.stage import approved, draft, release, settle, statement_of, submit
+from tests.files import picture_of
+from tests.incidents.stage import STAGES, approved, draft, release, settle, statement_of, submit
 from tests.publishing.stage import out_there, ring, schedule
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,38 @@ def test_a_draft_is_kept_and_told_what_is_wrong_with_it(
     revised = bo.patch(f"statements/{drafted.body['id']}", better, If_Match=drafted.etag)
     assert places(revised) == [("deliveries.0.text", "kind", "warn")]
     assert submit(bo, revised).body["stage"] == "IN_APPROVAL"
+
+
+def test_what_describes_a_picture_is_said_too(
+    north: North, crisis: Incident, bo: Person, lea: Person, now: datetime
+) -> None:
+    """What is banned is banned there; what must be said, must be said in the words."""
+    credit = {"id": "credit", "kind": "credit", "severity": "warn", "marks": ["Photo:"]}
+    sorry = {"id": "sorry", "kind": "required", "severity": "warn", "how": "any", "words": ["sorry"]}
+    put_into_force(lea, north, NO_BLAME, credit, sorry, at=now)
+    with inside(north.agency.pk):
+        image = add_image(
+            brand_id=north.aurora.pk, content=picture_of("PNG"), name="red", alt="Red.", by=bo.actor, at=now
+        )
+    shown = {"sha256": image.sha256, "alt": "A sign that says: your fault"}
+    delivery = {"account": str(north.aurora_account.pk), "text": "We are sorry. Photo: ours.", "media": [shown]}
+    drafted = bo.post("statements", {"incident": str(crisis.pk), "title": "x", "deliveries": [delivery]})
+    assert places(drafted) == [("deliveries.0.media.0.alt", "no-blame", "block")]
+    assert bo.post(f"statements/{drafted.body['id']}/submit", If_Match=drafted.etag).code == "against_policy"
+
+
+def test_a_message_is_judged_before_people_agree_to_it(north: North, bo: Person, lea: Person, now: datetime) -> None:
+    put_into_force(lea, north, NO_BLAME, at=now)
+    with inside(north.agency.pk):
+        message = add_message(
+            brand_id=north.aurora.pk, title="x", kind="answer", crisis_kind="other", language="en",
+            deliveries=[(north.aurora_account.pk, "It is your fault.")], by=bo.actor, at=now,
+        )  # fmt: skip
+        with pytest.raises(AgainstPolicy) as refused:
+            submit_message(
+                message_id=message.pk, stages=STAGES, expires_at=now + timedelta(days=9), by=bo.actor, at=now
+            )
+    assert [one["place"] for one in refused.value.facts["findings"]] == ["deliveries.0.text"]
 
 
 def test_what_was_agreed_to_is_judged_again_when_it_goes_out(
