@@ -57,7 +57,11 @@ class System:
                 # Whoever runs the tests in the background may have us ignore it, and children inherit that.
                 preexec_fn=lambda: signal.signal(Signals.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  one thread forks
             )
-        up = wait_until(lambda: process.poll() is not None or "serving at" in self.output.read_text(), seconds=180)
+        # Making the whole schema takes minutes where two cores are shared with other tests.
+        up = wait_until(lambda: process.poll() is not None or "serving at" in self.output.read_text(), seconds=600)
+        if not up:
+            process.kill()
+            process.wait()
         assert up, self.output.read_text()
         assert process.poll() is None, self.output.read_text()
         return process
