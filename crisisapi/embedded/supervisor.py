@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from signal import Signals
 
@@ -95,6 +95,7 @@ class Supervisor:
     def _start(self) -> None:
         """Bring up servers, schema and programs, each before what needs it, and wait until all are at work."""
         self._port = choose_port(self._options.port)
+        self._cleanup.enter_context(held(self._port))
         self._base_url = f"http://127.0.0.1:{self._port}"
         self._cleanup.callback(self._say, "stopped")
         self._services = self._cleanup.enter_context(
@@ -227,6 +228,18 @@ def choose_port(wanted: int | None) -> int:
     if port is None:
         raise EmbeddedError(f"Port {wanted} is not free: choose another --port, or none.")
     return port
+
+
+@contextmanager
+def held(port: int) -> Iterator[None]:
+    """Keep a free port from other systems until our own program listens on it, however long the schema takes.
+
+    The server shares its port between workers, so a second system would be let in, and each would get some requests.
+    """
+    with socket.socket() as claim:
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        claim.bind(("127.0.0.1", port))
+        yield
 
 
 def port_number(words: str) -> int:

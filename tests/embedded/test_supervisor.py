@@ -17,7 +17,7 @@ import pytest
 from crisisapi.embedded import EmbeddedError, places, runfile
 from crisisapi.embedded.fleet import answers
 from crisisapi.embedded.processes import command_line, wait_until
-from crisisapi.embedded.supervisor import choose_port
+from crisisapi.embedded.supervisor import choose_port, held
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = {
@@ -145,6 +145,19 @@ def test_a_taken_port_is_an_error_and_no_wish_gives_a_free_one() -> None:
         with pytest.raises(EmbeddedError, match=f"Port {port} is not free"):
             choose_port(port)
         assert choose_port(None) not in (0, port)
+
+
+def test_a_port_is_kept_from_others_until_somebody_listens_on_it() -> None:
+    port = choose_port(None)
+    with held(port):
+        with pytest.raises(EmbeddedError, match=f"Port {port} is not free"):
+            choose_port(port)
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            server.bind(("127.0.0.1", port))
+            server.listen()
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    assert choose_port(port) == port
 
 
 def test_fresh_never_touches_a_database_of_the_users_own(system: System) -> None:
